@@ -1,0 +1,215 @@
+package protocol
+
+// LineResult is what the decision means for one line, minor units.
+type LineResult struct {
+	ID       string
+	Amount   int64
+	Discount int64
+	Redeemed int64 // in money
+	Payable  int64
+	Earned   int64
+	Quantity int64   // thousandths
+	Pieces   []Piece // where the line's price per unit is not exact
+}
+
+// Piece is a part of a line with one price per unit, as a fiscal receipt
+// needs it. Quantity is in thousandths.
+type Piece struct {
+	Quantity int64
+	Price    int64
+}
+
+// LotView is a lot as answers show it. Active and Expires are unix
+// nanoseconds, 0 meaning at once and never.
+type LotView struct {
+	Points  int64
+	Active  int64
+	Expires int64
+}
+
+// RuleResult is one rule's own figure.
+type RuleResult struct {
+	Rule   string
+	Points int64
+}
+
+// PromoResult is what a promo code gave.
+type PromoResult struct {
+	Code   string
+	Points int64
+}
+
+// Hint says what is missing (minor units of money) to the next step and what
+// it gives.
+type Hint struct {
+	Rule    string
+	Missing int64
+	Gives   string
+}
+
+// Skipped says why a rule that looked likely did not apply.
+type Skipped struct {
+	Rule, Because string
+}
+
+// Balance is an account's balance after the operation, minor units of points.
+// Deficit is positive when the member owes points.
+type Balance struct {
+	Available, Held, Pending, Deficit int64
+}
+
+// CardView is a card as answers show it; Number is masked but for its last four.
+type CardView struct {
+	Number, Type, State string
+}
+
+// MemberView is a member as answers show it. The profile part is filled only
+// for answers about members, and Name also for a quote.
+type MemberView struct {
+	ID           string
+	Tier         string
+	Registered   bool
+	Name         string
+	Profile      *Profile
+	ReferralCode string
+	Cards        []CardView
+}
+
+// Difference is one receipt on which the till and the host may disagree.
+type Difference struct {
+	Receipt   string
+	Operation string
+	Status    string
+	Because   string
+	Total     int64
+	Redeemed  int64
+}
+
+// Parked is one thing that could not be booked by itself.
+type Parked struct {
+	ID, Kind, Because, Authorization, Terminal, Store, Receipt, Shift string
+	Total, Redeemed                                                   int64
+	Since                                                             int64 // unix ns
+	Status                                                            string
+}
+
+// OperationView is one entry of a member's history.
+type OperationView struct {
+	ID, Kind, Status, Parent, Terminal, Store, Receipt string
+	Time, At                                           int64 // unix ns: booking and business date
+	Total, Discount, Redeemed, Payable, Earned         int64
+	Points                                             int64 // what it changed of available + pending + held − deficit
+	Balance                                            Balance
+	Reason                                             string
+}
+
+// ProgramVersion is one published version of a programme.
+type ProgramVersion struct {
+	Version       uint32
+	EffectiveFrom int64 // unix ns
+	Published     int64 // unix ns
+	Hash          string
+	Name          string
+}
+
+// Problem is one complaint about a programme document.
+type Problem struct {
+	Path, Message string
+}
+
+// Response is the answer to a Request, whichever edge renders it. For a
+// booked operation every field is rendered from the recorded operation, so
+// that a repeat gets the same bytes.
+type Response struct {
+	Call     Call // the shape of the answer; a replay keeps the original's
+	Code     Code
+	Created  bool   // 201 instead of 200
+	Accepted bool   // 202: parked
+	Replayed bool   // found under its duplicate key
+	Detail   string // a sentence that helps; no personal data
+	Field    string // the refused field
+	// MaxPoints stands in declines of a redemption.
+	MaxPoints    int64
+	HasMaxPoints bool
+
+	ID             string // operation id (an authorization's id)
+	Status         string
+	Parent         string // the authorization or sale it is about
+	ProgramVersion uint32
+	Member         MemberView
+	HasMember      bool
+	Total          int64
+	Discount       int64
+	Redeemed       int64 // points
+	RedeemedMoney  int64 // the same in money
+	Payable        int64
+	Returned       Returned // of GetAuthorization: what has been returned
+	Lines          []LineResult
+	Earned         int64
+	EarnedLots     []LotView
+	Rules          []RuleResult
+	Promo          []PromoResult
+	Skipped        []Skipped
+	Balance        Balance
+	HasBalance     bool
+	Posted         int64 // ledger balance: available + held
+	MaxRedeem      int64
+	Hints          []Hint
+	Warnings       []string
+	ExpiresAt      Time // of the hold or the code
+	Slip           []string
+	At             Time
+	Time           int64 // booking, unix ns
+
+	RRN      string // DE37
+	Approval string // DE38
+
+	// Answers of member and office calls.
+	NextTier    string
+	NextMissing int64
+	Lots        []LotView
+	Operations  []OperationView
+	NextCursor  string
+	OneTimeCode string
+	Matched     bool
+	Totals      ShiftTotals
+	Differences []Difference
+	Parked      []Parked
+	Document    []byte
+	ETag        string
+	Versions    []ProgramVersion
+	Problems    []Problem
+	Count       int64 // rows a directory call has merged
+	Card        CardView
+}
+
+// Returned are the sums that returns have taken from a sale so far.
+type Returned struct {
+	Payable, Redeemed, Earned int64
+}
+
+// Reset makes the response ready for the next answer and keeps the capacity
+// of its slices.
+func (r *Response) Reset() {
+	*r = Response{
+		Lines:      r.Lines[:0],
+		EarnedLots: r.EarnedLots[:0],
+		Rules:      r.Rules[:0],
+		Promo:      r.Promo[:0],
+		Skipped:    r.Skipped[:0],
+		Hints:      r.Hints[:0],
+		Warnings:   r.Warnings[:0],
+		Slip:       r.Slip[:0],
+		Lots:       r.Lots[:0],
+	}
+}
+
+// Exchange is one request on its way through the switch and its answer. Done
+// is called exactly once, from any goroutine, when the answer may be sent:
+// everything it tells of is on disk by then. After Done the switch keeps no
+// reference to the exchange.
+type Exchange struct {
+	Request  Request
+	Response Response
+	Done     func(*Exchange)
+}
