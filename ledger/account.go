@@ -10,6 +10,7 @@ type Account struct {
 	Into       AccountID // merged: where it lives on; 0 if it lives here
 	Created    int64     // unix ns
 	Joined     int64     // registration, unix ns; 0 while provisional
+	Referrer   AccountID // who invited the member; fixed at registration, 0 for nobody
 
 	// Through is the time up to which everything that fell due is in the
 	// journal. A lot is pending while its Active is after Through.

@@ -185,6 +185,7 @@ type Operation struct {
 	Purchase  bool      // counts as a purchase (last purchase, first purchase)
 	TierUntil int64     // KindTier: end of the assignment, 0 for none
 	Into      AccountID // KindMerge: where the account lives on
+	Referrer  AccountID // KindEnrol, KindRegister: who invited the member, 0 for nobody
 	Transfers []Transfer
 	Source    OpID // KindPostIn: the operation that sent it
 
