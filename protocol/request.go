@@ -44,10 +44,14 @@ const (
 	CallExport
 	CallEcho    // 0800: echo, sign-on, sign-off, cut-over; answered by the gateway
 	CallUnknown // parsed, but no call of ours
+	CallHealth  // these four are answered by the gateway itself
+	CallReady
+	CallMetrics
+	CallOpenAPI
 	CallCount
 )
 
-// Role is what an API key may do; the matrix role × call is in docs/security.md.
+// Role is what an API key may do; the matrix role × call is in docs/http.md.
 type Role uint8
 
 const (
@@ -185,6 +189,13 @@ type ISO struct {
 	HasDE90    bool
 	Currency   string // DE49
 	Advice     bool   // accepted once it parses; parked when it can't be booked
+
+	DE4   string // as sent, for the echo; the amount itself is in Total or ReturnAmount
+	DE32  string // acquirer
+	DE60  string // as sent, for the echo
+	Shift string // DE60's shift: the one in which this message was made
+	DE70  string // network management code
+	ByDE7 bool   // the listener's profile takes DE7 in place of DE12/13 into the duplicate key
 }
 
 // ShiftTotals are the totals of one till's shift, minor units of money.

@@ -64,7 +64,8 @@ type CardView struct {
 }
 
 // MemberView is a member as answers show it. The profile part is filled only
-// for answers about members, and Name also for a quote.
+// for answers about members, and Name also for a quote. In the answer to a
+// sale Cards holds at most the card that was presented.
 type MemberView struct {
 	ID           string
 	Tier         string
@@ -73,6 +74,15 @@ type MemberView struct {
 	Profile      *Profile
 	ReferralCode string
 	Cards        []CardView
+}
+
+// Friend is one member whom another invited, directly (Level 1) or through
+// others. Points is what the friend's purchases have brought so far.
+type Friend struct {
+	ID     string
+	Level  int
+	Since  int64 // unix ns: the registration
+	Points int64
 }
 
 // Difference is one receipt on which the till and the host may disagree.
@@ -181,6 +191,12 @@ type Response struct {
 	Problems    []Problem
 	Count       int64 // rows a directory call has merged
 	Card        CardView
+	// Points is what an adjustment or an event changed, signed minor units.
+	Points int64
+	// Referrer (a member's id, "" for none) and Friends are the referral's
+	// answer; what all friends brought together is Points.
+	Referrer string
+	Friends  []Friend
 }
 
 // Returned are the sums that returns have taken from a sale so far.
@@ -201,6 +217,7 @@ func (r *Response) Reset() {
 		Warnings:   r.Warnings[:0],
 		Slip:       r.Slip[:0],
 		Lots:       r.Lots[:0],
+		Member:     MemberView{Cards: r.Member.Cards[:0]},
 	}
 }
 
