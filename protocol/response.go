@@ -27,10 +27,12 @@ type LotView struct {
 	Expires int64
 }
 
-// RuleResult is one rule's own figure.
+// RuleResult is one rule's own figure: points for a rule that earns, money off
+// (minor units) for a discount.
 type RuleResult struct {
-	Rule   string
-	Points int64
+	Rule     string
+	Points   int64
+	Discount int64
 }
 
 // PromoResult is what a promo code gave.

@@ -1,0 +1,439 @@
+package program
+
+import (
+	"tillgate/protocol"
+)
+
+// earn decides what the purchase earns: the contest of the rules on each line,
+// then add_percent, multiply, ceilings and never; then each rule's own figure
+// is rounded once and spread over its lines.
+//
+// Figures are kept whole until then, in parts of a point: one row for each
+// rule whose conditions hold, with a figure for each line.
+func (j *judge) earn() {
+	e := &j.p.earn
+	j.sum = j.d.Total - j.d.Discount
+	if !e.present || !j.f.Present || j.f.NoEarn || j.d.Total == 0 ||
+		j.p.redeem.either && j.d.Redeemed > 0 {
+		return
+	}
+	for i := range j.lines {
+		j.base[i] = j.net[i] - j.money[i]
+		if e.gross {
+			j.base[i] = j.lines[i].Amount
+		}
+	}
+	j.matchEarn()
+	j.figures = resize(j.figures, len(j.matched)*len(j.lines))
+	j.won = resize(j.won, len(j.matched))
+	for g := range e.groups {
+		j.earnGroup(g)
+	}
+	j.addPercents()
+	den := j.multiplyEarn()
+	j.limitEarn(den)
+	j.bookEarn(den)
+}
+
+// row is the figures of the m-th matched rule.
+func (j *judge) row(m int) []u128 {
+	n := len(j.lines)
+	return j.figures[m*n : (m+1)*n]
+}
+
+// matchEarn notes the rules whose conditions hold, and the rate of each.
+func (j *judge) matchEarn() {
+	e := &j.p.earn
+	j.matched, j.rates = j.matched[:0], j.rates[:0]
+	for k := range e.rules {
+		r := &e.rules[k]
+		if !j.holds(r.when, r.name) {
+			continue
+		}
+		rate := r.rate
+		if r.kind == earnLadder {
+			s := r.stepOf(j.sum)
+			if s < 0 {
+				j.skip(r.name, "the receipt is above the last step")
+				continue
+			}
+			rate = r.steps[s].rate
+			j.hint(r, s)
+		}
+		j.matched = append(j.matched, k)
+		j.rates = append(j.rates, rate)
+	}
+}
+
+// stepOf is the step of a ladder on which a sum stands, −1 for none.
+func (r *earnRule) stepOf(sum int64) int {
+	for s := range r.steps {
+		if r.steps[s].covers(sum) {
+			return s
+		}
+	}
+	return -1
+}
+
+// hint says what is missing to the ladder's next step.
+func (j *judge) hint(r *earnRule, s int) {
+	if s+1 < len(r.steps) && r.steps[s+1].rate > r.steps[s].rate {
+		j.d.Hints = append(j.d.Hints, protocol.Hint{
+			Rule: r.name, Missing: r.steps[s].next() - j.sum, Gives: r.steps[s+1].gives,
+		})
+	}
+}
+
+// skip notes, with Explain, why a rule does nothing.
+func (j *judge) skip(rule, because string) {
+	if j.r.Explain {
+		j.d.Skipped = append(j.d.Skipped, protocol.Skipped{Rule: rule, Because: because})
+	}
+}
+
+// earnGroup lets the rules of a group compete. Rules outside every group
+// (add_percent, multiply) have the number −1.
+func (j *judge) earnGroup(g int) {
+	e := &j.p.earn
+	lone := e.stack == stackSum || e.onReceipt // no contest on lines
+	j.best = resize(j.best, len(j.lines))
+	receipts := false
+	for m, k := range j.matched {
+		r := &e.rules[k]
+		if r.group != g {
+			continue
+		}
+		if r.kind == earnPerReceipt {
+			receipts = true
+			continue
+		}
+		row := j.row(m)
+		for i := range j.lines {
+			v, ok := j.earnFigure(r, j.rates[m], i)
+			if !ok {
+				continue
+			}
+			if lone {
+				row[i] = v
+				continue
+			}
+			b := j.best[i] - 1 // 0 is nobody
+			if b >= 0 && (e.stack == stackPriority || !j.row(b)[i].less(v)) {
+				continue
+			}
+			if b >= 0 {
+				j.row(b)[i] = u128{}
+			}
+			row[i], j.best[i] = v, m+1
+		}
+	}
+	if e.onReceipt && e.stack != stackSum {
+		j.oneForReceipt(g)
+	}
+	if receipts {
+		j.perReceipt(g)
+	}
+}
+
+// earnFigure is what a rule gives on a line, and whether it matches it.
+func (j *judge) earnFigure(r *earnRule, rate uint64, i int) (u128, bool) {
+	if !j.picks(r.goods, i) {
+		return u128{}, false
+	}
+	switch r.kind {
+	case earnPerLine:
+		return mul64(uint64(r.points), j.p.earn.scale), true
+	case earnPerUnit:
+		u := wholeUnits(&j.lines[i])
+		return mul64(uint64(r.points), j.p.earn.scale).mul(uint64(u)), u > 0
+	}
+	return mul64(uint64(j.base[i]), rate), true
+}
+
+// oneForReceipt leaves one rule of a group for the whole receipt: with
+// `priority` the first that matches any line, else the one that gives most.
+func (j *judge) oneForReceipt(g int) {
+	e := &j.p.earn
+	best, most := -1, u128{}
+	for m, k := range j.matched {
+		if !e.rules[k].lineWise(g) || !j.picksAny(e.rules[k].goods, all) {
+			continue
+		}
+		sum := total(j.row(m))
+		if best < 0 || e.stack == stackMax && most.less(sum) {
+			best, most = m, sum
+		}
+	}
+	for m, k := range j.matched {
+		if e.rules[k].lineWise(g) && m != best {
+			clear(j.row(m))
+		}
+	}
+}
+
+// lineWise reports whether the rule competes on lines in group g.
+func (r *earnRule) lineWise(g int) bool { return r.group == g && r.kind != earnPerReceipt }
+
+// picksAny reports whether a selector picks a line that another doesn't ban.
+func (j *judge) picksAny(sel, never int) bool {
+	for i := range j.lines {
+		if j.picks(sel, i) && !j.banned(never, i) {
+			return true
+		}
+	}
+	return false
+}
+
+// perReceipt lets points per receipt compete with the rest of their group by
+// total. A rule alone in its group wins.
+func (j *judge) perReceipt(g int) {
+	e := &j.p.earn
+	best, most := -1, u128{} // best −1: the rules on lines
+	decided := false         // by priority
+	for m, k := range j.matched {
+		r := &e.rules[k]
+		switch {
+		case r.group != g:
+		case r.kind != earnPerReceipt:
+			sum := total(j.row(m))
+			most = most.add(sum)
+			decided = decided || e.stack == stackPriority && best < 0 && !sum.zero()
+		case !j.picksAny(r.goods, e.never):
+			j.skip(r.name, "the receipt has none of its goods")
+		case e.stack == stackSum:
+			j.won[m] = true
+		case e.stack == stackPriority:
+			if !decided {
+				best, decided = m, true
+			}
+		}
+	}
+	if e.stack == stackMax {
+		best = j.largestPerReceipt(g, most)
+	}
+	if best < 0 || e.stack == stackSum {
+		return
+	}
+	for m, k := range j.matched {
+		if e.rules[k].lineWise(g) {
+			clear(j.row(m))
+		}
+	}
+	j.won[best] = true
+}
+
+// largestPerReceipt is the rule of a group that gives more points per receipt
+// than the others, and more than the rules on lines; −1 for none. The rules on
+// lines win a draw, then the first in the document.
+func (j *judge) largestPerReceipt(g int, most u128) int {
+	e := &j.p.earn
+	best := -1
+	for m, k := range j.matched {
+		r := &e.rules[k]
+		if r.group != g || r.kind != earnPerReceipt || !j.picksAny(r.goods, e.never) {
+			continue
+		}
+		if v := mul64(uint64(r.points), e.scale); most.less(v) {
+			best, most = m, v
+		}
+	}
+	return best
+}
+
+func total(row []u128) u128 {
+	var sum u128
+	for _, v := range row {
+		sum = sum.add(v)
+	}
+	return sum
+}
+
+// addPercents adds what add_percent gives, also where no rule matched.
+func (j *judge) addPercents() {
+	e := &j.p.earn
+	for m, k := range j.matched {
+		r := &e.rules[k]
+		if r.kind != earnAdd {
+			continue
+		}
+		row := j.row(m)
+		for i := range j.lines {
+			if j.picks(r.goods, i) {
+				row[i] = mul64(uint64(j.base[i]), r.rate)
+			}
+		}
+	}
+}
+
+// multiplyEarn multiplies every figure by the factors of its line and returns
+// by what all figures have to be divided at the end.
+func (j *judge) multiplyEarn() uint64 {
+	e := &j.p.earn
+	den, any := uint64(1), false
+	for _, k := range j.matched {
+		if e.rules[k].kind == earnMultiply {
+			den *= e.rules[k].den
+			any = true
+		}
+	}
+	if !any {
+		return 1
+	}
+	for i := range j.lines {
+		factor := uint64(1)
+		for m, k := range j.matched {
+			r := &e.rules[k]
+			switch {
+			case r.kind != earnMultiply:
+			case j.picks(r.goods, i):
+				factor *= r.num
+				j.won[m] = true
+			default:
+				factor *= r.den
+			}
+		}
+		for m := range j.matched {
+			row := j.row(m)
+			row[i] = row[i].mul(factor)
+		}
+	}
+	return den
+}
+
+// limitEarn cuts what a line's rules give together to the least of its
+// ceilings, the last rules first, and to nothing on goods that never earn.
+func (j *judge) limitEarn(den uint64) {
+	e := &j.p.earn
+	if len(e.ceilings) == 0 && e.never == all {
+		return
+	}
+	for i := range j.lines {
+		rate, bound := uint64(0), j.banned(e.never, i)
+		for k := range e.ceilings {
+			c := &e.ceilings[k]
+			if !j.picks(c.goods, i) {
+				continue
+			}
+			if !bound || c.rate < rate {
+				rate, bound = c.rate, true
+			}
+		}
+		if !bound {
+			continue
+		}
+		if j.banned(e.never, i) {
+			rate = 0
+		}
+		left := mul64(uint64(j.base[i]), rate).mul(den)
+		for m := range j.matched {
+			row := j.row(m)
+			if left.less(row[i]) {
+				row[i] = left
+			}
+			left = left.sub(row[i])
+		}
+	}
+}
+
+// bookEarn rounds each rule's own figure, once, and spreads it over its lines.
+func (j *judge) bookEarn(den uint64) {
+	e := &j.p.earn
+	for m, k := range j.matched {
+		r := &e.rules[k]
+		var points int64
+		switch r.kind {
+		case earnPerReceipt:
+			if j.won[m] {
+				points = j.rounded(mul64(uint64(r.points), e.scale), e.scale)
+				j.receiptWeights(r)
+				Spread(points, j.weights, nil, j.out)
+			}
+		case earnMultiply:
+			if j.won[m] {
+				j.d.Rules = append(j.d.Rules, protocol.RuleResult{Rule: r.name})
+			}
+			continue
+		default:
+			row := j.row(m)
+			if sum := total(row); !sum.zero() {
+				points = j.rounded(sum, e.scale*den)
+				spreadExact(points, row, j.weights, j.out)
+			}
+		}
+		if points == 0 {
+			continue
+		}
+		for i, v := range j.out {
+			j.earned[i] += v
+		}
+		j.d.Earned += points
+		j.d.Rules = append(j.d.Rules, protocol.RuleResult{Rule: r.name, Points: points})
+		j.bookLot(r, points)
+	}
+}
+
+// rounded turns a figure in parts of a point into points, by the programme's
+// rounding. No rule gives more than MaxAmount.
+func (j *judge) rounded(sum u128, unit uint64) int64 {
+	unit *= uint64(j.p.round)
+	if j.p.halfUp {
+		sum = sum.add(u128{lo: unit / 2})
+	}
+	q, _ := sum.div(unit)
+	return int64(min(q*uint64(j.p.round), MaxAmount))
+}
+
+// receiptWeights are by what points per receipt are spread over the lines of
+// the rule that earn: what they earn on, else what they cost.
+func (j *judge) receiptWeights(r *earnRule) {
+	paid := int64(0)
+	for i := range j.lines {
+		j.weights[i] = 0
+		if j.picks(r.goods, i) && !j.banned(j.p.earn.never, i) {
+			j.weights[i] = j.base[i]
+			paid += j.base[i]
+		}
+	}
+	if paid > 0 {
+		return
+	}
+	for i := range j.lines {
+		if j.picks(r.goods, i) && !j.banned(j.p.earn.never, i) {
+			j.weights[i] = max(j.lines[i].Amount, 1)
+		}
+	}
+}
+
+// bookLot adds points to the lot with the rule's dates. The programme's own
+// lot stands first.
+func (j *judge) bookLot(r *earnRule, points int64) {
+	d := j.d
+	lot := EarnedLot{Points: points, Own: r.own}
+	if r.own {
+		lot.Active, lot.Expires = lotDates(r.lotAfter, r.lotLife, j.at, j.zone)
+	} else {
+		lot.Active, lot.Expires = j.ownDates()
+	}
+	for i := range d.Lots {
+		l := &d.Lots[i]
+		if l.Active == lot.Active && l.Expires == lot.Expires && l.Own == lot.Own {
+			l.Points += points
+			return
+		}
+	}
+	d.Lots = append(d.Lots, lot)
+	if last := len(d.Lots) - 1; !lot.Own && last > 0 {
+		copy(d.Lots[1:], d.Lots[:last])
+		d.Lots[0] = lot
+	}
+}
+
+// ownDates are the dates of the programme's own lot, computed once.
+func (j *judge) ownDates() (active, expires int64) {
+	for i := range j.d.Lots {
+		if l := &j.d.Lots[i]; !l.Own {
+			return l.Active, l.Expires
+		}
+	}
+	return j.p.LotDates(j.at, j.zone)
+}

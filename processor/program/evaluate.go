@@ -1,0 +1,162 @@
+package program
+
+import (
+	"tillgate/protocol"
+)
+
+// Evaluate judges a receipt: discounts, then redemption, then earning on what
+// is paid in money. at is the moment that is judged, as the processor has
+// decided it (the request's own or the server's), unix ns. d is reset first;
+// if it is reused nothing is allocated.
+//
+// It trusts nothing: a receipt whose amounts are negative, don't add up to a
+// stated total or exceed [MaxAmount] is declined with InvalidAmount, one of
+// more than [MaxLines] lines with InvalidRequest. A declined decision still
+// names MaxRedeem.
+func Evaluate(p *Program, f *Facts, r *protocol.Request, at int64, d *Decision) {
+	d.Reset()
+	j := &d.scratch.judge
+	j.begin(p, f, r, clampMoment(at), d)
+	defer j.end()
+	if !j.measure() {
+		return
+	}
+	j.tierNow()
+	j.discount()
+	if !j.redeemed() {
+		return
+	}
+	j.earn()
+	j.finish()
+}
+
+// scratch is what a Decision keeps between evaluations.
+type scratch struct {
+	judge judge
+}
+
+// begin takes the arguments over and gives every per-line slice its length.
+func (j *judge) begin(p *Program, f *Facts, r *protocol.Request, at int64, d *Decision) {
+	j.p, j.f, j.r, j.d = p, f, r, d
+	j.at, j.now, j.zone = at, at, p.inZone(f.Zone)
+	if f.Now != 0 {
+		j.now = clampMoment(f.Now)
+	}
+	j.localDone = false
+	j.lines = r.Lines
+	if len(j.lines) == 0 {
+		j.anonymous[0] = protocol.Line{Quantity: 1000, Price: r.Total, Amount: r.Total}
+		j.lines = j.anonymous[:]
+	}
+	n := len(j.lines)
+	j.words = (n + 63) / 64
+	j.columns = resize(j.columns, j.words*len(p.selectors))
+	j.done = resize(j.done, len(p.selectors))
+	for _, s := range []*[]int64{&j.net, &j.room, &j.cut, &j.money, &j.base, &j.earned, &j.weights, &j.caps, &j.out} {
+		*s = resize(*s, n)
+	}
+	d.HoldSeconds = p.holdDefault
+	if r.HoldSeconds > 0 {
+		d.HoldSeconds = min(r.HoldSeconds, p.holdMax)
+	}
+}
+
+// end forgets the arguments, so that a kept Decision keeps nothing else alive.
+func (j *judge) end() {
+	j.p, j.f, j.r, j.d, j.zone, j.lines = nil, nil, nil, nil, nil, nil
+	j.anonymous[0] = protocol.Line{}
+}
+
+// refuse ends a decision with a decline.
+func (j *judge) refuse(code protocol.Code, detail string) bool {
+	j.d.Code, j.d.Detail = code, detail
+	return false
+}
+
+// measure takes the amounts of the lines and their total.
+func (j *judge) measure() bool {
+	if len(j.lines) > MaxLines {
+		return j.refuse(protocol.InvalidRequest, "a receipt may have up to 500 lines")
+	}
+	var total int64
+	for i := range j.lines {
+		a := j.lines[i].Amount
+		if a < 0 || a > MaxAmount || j.lines[i].Quantity < 0 || j.lines[i].Quantity > maxUnits*1000 {
+			return j.refuse(protocol.InvalidAmount, "an amount or quantity is out of range")
+		}
+		j.net[i] = a
+		total += a
+	}
+	if total > MaxAmount {
+		return j.refuse(protocol.InvalidAmount, "the receipt's total is out of range")
+	}
+	if j.r.Total != 0 && j.r.Total != total {
+		return j.refuse(protocol.InvalidAmount, "the lines do not add up to the total")
+	}
+	j.d.Total = total
+	return true
+}
+
+// tierNow finds the tier in force: what the sum gives, and not below what was
+// assigned.
+func (j *judge) tierNow() {
+	t := &j.p.tiers
+	j.tier = -1
+	if !j.f.Present || len(t.levels) == 0 {
+		return
+	}
+	sum := j.f.Lifetime
+	if t.by == bySingle {
+		sum = j.f.Largest
+	}
+	for i := range t.levels {
+		if t.levels[i].reached(sum) {
+			j.tier = i
+		}
+	}
+	if j.f.AssignedTier != "" && (j.f.AssignedUntil == 0 || j.f.AssignedUntil > j.now) {
+		j.tier = max(j.tier, t.find(j.f.AssignedTier))
+	}
+	if j.tier >= 0 {
+		j.d.Tier = t.levels[j.tier].name
+	}
+	if next := j.tier + 1; next < len(t.levels) && t.by != bySingle {
+		l := &t.levels[next]
+		j.d.NextTier, j.d.NextMissing = l.name, max(l.threshold-sum, 0)
+		if l.exclusive {
+			j.d.NextMissing++
+		}
+	}
+}
+
+// finish writes the lines of the answer.
+func (j *judge) finish() {
+	d := j.d
+	d.Payable = d.Total - d.Discount - d.RedeemedMoney
+	if j.f.Present {
+		d.ExtendTo = j.p.ExtendTo(j.at, j.zone)
+	}
+	if len(j.r.Lines) == 0 {
+		return
+	}
+	d.LinePoints = append(d.LinePoints, j.money...)
+	if j.p.value != valueUnit {
+		Spread(d.Redeemed, j.money, nil, d.LinePoints)
+	}
+	j.pieces = resize(j.pieces, 2*len(j.lines))[:0]
+	for i := range j.lines {
+		l := &j.lines[i]
+		one := protocol.LineResult{
+			ID: l.ID, Amount: l.Amount, Quantity: l.Quantity,
+			Discount: j.cut[i], Redeemed: j.money[i], Earned: j.earned[i],
+			Payable: l.Amount - j.cut[i] - j.money[i],
+		}
+		units := wholeUnits(l)
+		if units > 1 && (one.Payable != l.Amount || l.Amount%units != 0) {
+			from := len(j.pieces)
+			j.pieces = Pieces(j.pieces, one.Payable, l.Quantity)
+			one.Pieces = j.pieces[from:len(j.pieces):len(j.pieces)]
+		}
+		d.Lines = append(d.Lines, one)
+	}
+}

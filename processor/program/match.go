@@ -1,0 +1,264 @@
+package program
+
+import (
+	"time"
+
+	"tillgate/protocol"
+)
+
+// judge is one evaluation in progress. It lives in the Decision, so that its
+// slices are used again by the next.
+type judge struct {
+	p    *Program
+	f    *Facts
+	r    *protocol.Request
+	d    *Decision
+	at   int64
+	now  int64
+	zone *time.Location
+
+	local     moment
+	localDone bool
+	tier      int   // level, −1 for none
+	sum       int64 // what `receipt:` looks at just now
+
+	lines     []protocol.Line
+	anonymous [1]protocol.Line
+
+	// columns are one bit per line for each selector, computed when first
+	// asked for.
+	words   int
+	columns []uint64
+	done    []bool
+
+	// Per line: net is what remains of the amount after discounts, room what
+	// discounts may still take, base what earns, money what points pay.
+	net, room, cut, money, base, earned []int64
+	weights, caps, out                  []int64
+	factors                             []uint64 // of multiply
+	figures                             []u128   // rows of one line each, see contest
+	matched                             []int    // rules whose conditions hold, by number
+	rates                               []uint64 // of each matched
+	won                                 []bool   // of each matched: per receipt, multiply
+	best                                []int    // winner of each line, its place in matched + 1
+	gains                               []int64  // of each rule of the section
+	runs, group                         []unitRun
+	parts, taken                        []int64
+	pieces                              []protocol.Piece
+}
+
+// resize gives a slice of n zeros that reuses s.
+func resize[T any](s []T, n int) []T {
+	if cap(s) < n {
+		return make([]T, n)
+	}
+	s = s[:n]
+	clear(s)
+	return s
+}
+
+// column is the bit set of the lines that a selector picks.
+func (j *judge) column(sel int) []uint64 {
+	c := j.columns[sel*j.words : (sel+1)*j.words]
+	if j.done[sel] {
+		return c
+	}
+	j.done[sel] = true
+	s := &j.p.selectors[sel]
+	for i := range j.lines {
+		if s.picks(&j.lines[i]) {
+			c[i>>6] |= 1 << (i & 63)
+		}
+	}
+	return c
+}
+
+// picks reports whether a selector picks line i.
+func (j *judge) picks(sel, i int) bool {
+	return sel == all || j.column(sel)[i>>6]>>(i&63)&1 == 1
+}
+
+// banned is picks for `never`, where no selector means no line.
+func (j *judge) banned(sel, i int) bool { return sel != all && j.picks(sel, i) }
+
+func (s *selector) picks(l *protocol.Line) bool {
+	if !s.category.empty() && !s.category.has(l.Category) ||
+		!s.sku.empty() && !s.sku.has(l.SKU) ||
+		!s.brand.empty() && !s.brand.has(l.Brand) ||
+		!s.supplier.empty() && !s.supplier.has(l.Supplier) ||
+		!s.tag.empty() && !s.tag.hasAny(l.Tags) {
+		return false
+	}
+	if !s.priced {
+		return true
+	}
+	price := unitPrice(l)
+	return price >= s.priceFrom && price < s.priceBelow
+}
+
+// unitPrice is the price that price bands look at: the line's own, else its
+// amount by its quantity, rounded down.
+func unitPrice(l *protocol.Line) int64 {
+	if l.Price > 0 || l.Quantity <= 0 {
+		return max(l.Price, 0)
+	}
+	return Proportion(1000, max(l.Quantity, 1000), l.Amount)
+}
+
+// wholeUnits is the number of units of a whole-quantity line, 0 for a weighed
+// one. A line without a quantity is one unit.
+func wholeUnits(l *protocol.Line) int64 {
+	if l.Quantity == 0 {
+		return 1
+	}
+	if l.Quantity%1000 != 0 {
+		return 0
+	}
+	return l.Quantity / 1000
+}
+
+// holds reports whether all conditions hold. With Explain, the first that
+// doesn't is noted under the rule's name.
+func (j *judge) holds(c *cond, rule string) bool {
+	if c == nil {
+		return true
+	}
+	for i := range c.checks {
+		if !j.check(&c.checks[i]) {
+			if j.r.Explain && rule != "" {
+				j.d.Skipped = append(j.d.Skipped, protocol.Skipped{Rule: rule, Because: c.checks[i].because})
+			}
+			return false
+		}
+	}
+	return true
+}
+
+func (j *judge) check(c *check) bool {
+	switch c.kind {
+	case factTier:
+		return j.tier >= 0 && c.levels>>j.tier&1 == 1
+	case factCardType:
+		return j.f.Present && c.names.has(j.f.CardType)
+	case factChannel:
+		return c.names.has(j.r.Channel)
+	case factStore:
+		return c.names.has(j.r.Store)
+	case factStoreGroup:
+		return c.names.has(j.storeGroup())
+	case factPartner:
+		return c.names.has(j.f.Partner)
+	case factCashier:
+		return c.names.has(j.r.Cashier)
+	case factTender:
+		return j.tendered(&c.names)
+	case factTag:
+		return j.f.Present && c.names.hasAny(j.f.Tags)
+	case factReceipt:
+		return j.sum >= c.from && j.sum < c.to
+	case factReceiptHas:
+		return j.receiptHas(c)
+	case factWeekdays, factHours, factBetween, factBirthday:
+		return j.checkCalendar(c)
+	}
+	return j.f.Present && j.checkHistory(c)
+}
+
+// storeGroup is the directory's, else what the till says.
+func (j *judge) storeGroup() string {
+	if j.f.StoreGroup != "" {
+		return j.f.StoreGroup
+	}
+	return j.r.StoreGroup
+}
+
+func (j *judge) tendered(names *set) bool {
+	for i := range j.r.Payments {
+		if names.has(j.r.Payments[i].Tender) {
+			return true
+		}
+	}
+	return false
+}
+
+// receiptHas counts what the selector picks: any line if no quantity is
+// asked for.
+func (j *judge) receiptHas(c *check) bool {
+	var have int64
+	for i := range j.lines {
+		if j.picks(c.goods, i) {
+			have += max(j.lines[i].Quantity, 1)
+			if j.lines[i].Quantity == 0 {
+				have += 999 // without a quantity: one unit
+			}
+		}
+	}
+	return have > 0 && have >= c.quantity
+}
+
+func (j *judge) checkCalendar(c *check) bool {
+	if !j.localDone {
+		j.local, j.localDone = localMoment(j.at, j.zone), true
+	}
+	m := &j.local
+	switch c.kind {
+	case factWeekdays:
+		return c.weekdays>>m.weekday&1 == 1
+	case factHours:
+		if c.from < c.to {
+			return int64(m.minute) >= c.from && int64(m.minute) < c.to
+		}
+		return int64(m.minute) >= c.from || int64(m.minute) < c.to
+	case factBetween:
+		return int64(m.day) >= c.from && int64(m.day) <= c.to
+	}
+	return j.f.Present && birthdayNear(m.day, j.f.BirthMonth, j.f.BirthDay, int32(c.from), int32(c.to))
+}
+
+// birthdayNear reports whether a day lies in [birthday − before, birthday +
+// after] of this year's, the last year's or the next year's birthday. 29
+// February counts as the 28th, in every year.
+func birthdayNear(day int32, month, dom uint8, before, after int32) bool {
+	if month == 0 || dom == 0 {
+		return false
+	}
+	if month == 2 && dom == 29 {
+		dom = 28
+	}
+	year, _, _ := civil(day)
+	for y := year - 1; y <= year+1; y++ {
+		b := dayNumber(y, month, dom)
+		if day >= b-before && day <= b+after {
+			return true
+		}
+	}
+	return false
+}
+
+func (j *judge) checkHistory(c *check) bool {
+	switch c.kind {
+	case factLastWithin:
+		return j.f.LastPurchase != 0 && j.f.LastPurchase >= c.within.Since(j.at, j.zone)
+	case factLastBefore:
+		return j.f.LastPurchase != 0 && j.f.LastPurchase < c.within.Since(j.at, j.zone)
+	case factFirst:
+		return j.f.FirstPurchase == c.want
+	case factSpent:
+		sum := j.spentSince(c.within)
+		return sum > c.from || sum == c.from && !c.above
+	}
+	return false
+}
+
+// spentSince sums what was paid on the days of a window that ends at the
+// server's time.
+func (j *judge) spentSince(within Term) int64 {
+	from := within.sinceDay(j.now, j.zone)
+	var sum int64
+	for i := range j.f.Days {
+		if j.f.Days[i].Day >= from {
+			sum += j.f.Days[i].Spent
+		}
+	}
+	return sum
+}

@@ -1,0 +1,130 @@
+package program
+
+import (
+	"math"
+
+	"tillgate/protocol"
+)
+
+// redeemed decides what is paid with points: identification (55), then mode,
+// goods and cap (57), then the balance (51). It reports whether the decision
+// stands.
+func (j *judge) redeemed() bool {
+	asked := j.r.Redeem
+	wants := !j.f.NoRedeem && (asked.Mode == protocol.RedeemMax || asked.Mode == protocol.RedeemPoints && asked.Points > 0)
+	if why := j.tooWeak(); why != "" {
+		if wants {
+			return j.refuse(protocol.IdentificationTooWeak, why)
+		}
+		return true
+	}
+	if !j.p.redeem.present {
+		if wants && asked.Mode == protocol.RedeemPoints && !asked.Partial {
+			return j.refuse(protocol.RedeemNotAllowed, "the programme lets nobody pay with points")
+		}
+		return true
+	}
+	if j.f.NoRedeem {
+		return true
+	}
+	allowed := j.p.Points(j.spendable())
+	j.d.MaxRedeem = min(allowed, max(j.f.Available, 0))
+	if !wants {
+		return true
+	}
+	take := j.d.MaxRedeem
+	switch {
+	case asked.Mode == protocol.RedeemMax:
+	case asked.Points <= take:
+		take = asked.Points
+	case asked.Partial:
+		j.d.Code = protocol.Partial
+	case asked.Points > allowed:
+		return j.refuse(protocol.RedeemNotAllowed, "the programme allows fewer points on this receipt")
+	default:
+		return j.refuse(protocol.InsufficientPoints, "the member has fewer points")
+	}
+	j.d.Redeemed, j.d.RedeemedMoney = take, j.p.Money(take)
+	Spread(j.d.RedeemedMoney, j.weights, j.caps, j.money)
+	return true
+}
+
+// tooWeak says why this caller can't spend this member's points; "" if they
+// can.
+func (j *judge) tooWeak() string {
+	switch {
+	case !j.f.Present:
+		return "points are spent by a member, and none is named"
+	case !j.f.Registered:
+		return "the member must register before spending"
+	}
+	ok := false
+	switch j.f.Identified {
+	case protocol.ByID:
+		ok = j.f.SpendByID
+	case protocol.ByCard:
+		ok = j.p.redeem.card || !j.p.redeem.present
+	case protocol.ByCode:
+		ok = j.p.redeem.code || !j.p.redeem.present
+	}
+	if ok {
+		return ""
+	}
+	return "this identification only earns; ask for the member's card or one-time code"
+}
+
+// spendable is the money that points may pay on this receipt, whatever the
+// balance. It leaves each line's weight and cap for the spreading.
+func (j *judge) spendable() int64 {
+	rr := &j.p.redeem
+	j.sum = j.d.Total - j.d.Discount
+	var payable, eligible, room int64
+	for i := range j.lines {
+		payable += j.net[i]
+		j.weights[i], j.caps[i] = 0, 0
+		if j.banned(rr.never, i) {
+			continue
+		}
+		eligible += j.net[i]
+		c := min(j.lineCap(i), j.net[i]-rr.floor)
+		if c > 0 {
+			j.weights[i], j.caps[i] = j.net[i], c
+			room += c
+		}
+	}
+	if rr.eligible {
+		payable = eligible
+	}
+	return min(share64(payable, j.receiptCap(), rateUnit), room)
+}
+
+// receiptCap is the receipt's cap: the first of `caps` without goods whose
+// conditions hold, else `cap`.
+func (j *judge) receiptCap() uint64 {
+	rr := &j.p.redeem
+	for i := range rr.caps {
+		if c := &rr.caps[i]; c.goods == all && j.holds(c.when, "") {
+			return c.rate
+		}
+	}
+	return rr.cap
+}
+
+// lineCap is a line's own ceiling: the first of `caps` with goods that picks
+// it.
+func (j *judge) lineCap(i int) int64 {
+	rr := &j.p.redeem
+	for k := range rr.caps {
+		c := &rr.caps[k]
+		if c.goods != all && j.picks(c.goods, i) && j.holds(c.when, "") {
+			return share64(j.net[i], c.rate, rateUnit)
+		}
+	}
+	return math.MaxInt64
+}
+
+// share64 is the floor of sum × rate ÷ unit.
+func share64(sum int64, rate, unit uint64) int64 {
+	q, _ := mul64(uint64(sum), rate).div(unit)
+	return int64(q)
+}

@@ -1,0 +1,285 @@
+package program
+
+import "strings"
+
+// all is the index of "no selector": a rule about every line.
+const all = -1
+
+// set is a list of names; a long one is indexed.
+type set struct {
+	list  []string
+	index map[string]struct{}
+}
+
+// indexedFrom is the length from which looking a name up in a map is quicker
+// than comparing it with each of a list.
+const indexedFrom = 12
+
+func newSet(names []string) set {
+	s := set{list: names}
+	if len(names) >= indexedFrom {
+		s.index = make(map[string]struct{}, len(names))
+		for _, n := range names {
+			s.index[n] = struct{}{}
+		}
+	}
+	return s
+}
+
+func (s *set) has(name string) bool {
+	if s.index != nil {
+		_, ok := s.index[name]
+		return ok
+	}
+	for _, n := range s.list {
+		if n == name {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *set) hasAny(names []string) bool {
+	for _, n := range names {
+		if s.has(n) {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *set) empty() bool { return len(s.list) == 0 }
+
+func (s *set) String() string { return strings.Join(s.list, ", ") }
+
+// selector picks lines (`goods`): every key that it names must hold, each by
+// any of its values.
+type selector struct {
+	sku, category, brand, supplier, tag set
+	priceFrom, priceBelow               int64 // money per unit; [from, below)
+	priced                              bool
+}
+
+// fact is one kind of condition of `when`.
+type fact uint8
+
+const (
+	factTier fact = iota
+	factCardType
+	factChannel
+	factStore
+	factStoreGroup
+	factPartner
+	factCashier
+	factTender
+	factTag
+	factWeekdays
+	factHours
+	factBetween
+	factBirthday
+	factLastWithin
+	factLastBefore
+	factFirst
+	factReceipt
+	factSpent
+	factReceiptHas
+	factCount
+)
+
+// cond is a compiled `when`: all of its checks must hold, in their order.
+type cond struct {
+	checks []check
+}
+
+// check is one condition. Which fields count depends on its kind; because is
+// what Explain says when it doesn't hold.
+type check struct {
+	kind     fact
+	names    set    // tier … tag
+	levels   uint64 // factTier: bit per level
+	weekdays uint8  // bit 0 is Monday
+	from, to int64  // minutes, local days, money or days before and after, by kind
+	above    bool   // factSpent: more than from; else from and more
+	within   Term
+	want     bool // factFirst
+	goods    int  // factReceiptHas: a selector
+	quantity int64
+	because  string
+}
+
+// tierBy is what a programme's tiers are reached by.
+type tierBy uint8
+
+const (
+	byLifetime tierBy = iota
+	bySingle
+)
+
+// level is a tier. A threshold of 0 that isn't exclusive is everybody's.
+type level struct {
+	name      string
+	threshold int64
+	exclusive bool // above: the sum itself doesn't count
+}
+
+func (l *level) reached(sum int64) bool {
+	return sum > l.threshold || sum == l.threshold && !l.exclusive
+}
+
+type tiers struct {
+	by     tierBy
+	levels []level
+}
+
+func (t *tiers) find(name string) int {
+	for i := range t.levels {
+		if t.levels[i].name == name {
+			return i
+		}
+	}
+	return -1
+}
+
+// ceiling bounds what rules give on a line, as a share of it.
+type ceiling struct {
+	goods int
+	rate  uint64 // of the section's scale
+}
+
+// stacking says which of the rules that match win.
+type stacking uint8
+
+const (
+	stackMax stacking = iota
+	stackSum
+	stackPriority
+)
+
+// earnKind is what an earning rule gives.
+type earnKind uint8
+
+const (
+	earnPercent earnKind = iota
+	earnLadder
+	earnPerLine
+	earnPerUnit
+	earnPerReceipt
+	earnAdd
+	earnMultiply
+)
+
+// step of a ladder: receipts below the limit, or up to and with it. The last
+// may have no limit.
+type step struct {
+	limit     int64
+	inclusive bool
+	rate      uint64
+	gives     string // "10 %", for hints
+}
+
+func (s *step) covers(sum int64) bool {
+	return sum < s.limit || sum == s.limit && s.inclusive
+}
+
+// next is the smallest sum above the step.
+func (s *step) next() int64 {
+	if s.inclusive {
+		return s.limit + 1
+	}
+	return s.limit
+}
+
+type earnRule struct {
+	name     string
+	kind     earnKind
+	when     *cond // nil: always
+	goods    int
+	group    int
+	rate     uint64 // percent × scale ÷ 100
+	points   int64
+	num, den uint64 // of multiply, reduced
+	steps    []step
+	own      bool // has a lot of its own
+	lotAfter Term
+	lotLife  Term
+}
+
+type earnRules struct {
+	present   bool
+	gross     bool
+	stack     stacking
+	onReceipt bool
+	never     int // selector, or all for none
+	ceilings  []ceiling
+	rules     []earnRule
+	groups    int    // rules of one group have numbers 0 … groups−1
+	scale     uint64 // what rates are parts of
+}
+
+type discountKind uint8
+
+const (
+	cutPercent discountKind = iota
+	cutPerLine
+	cutPerUnit
+	cutPerReceipt
+	cutPrice
+	cutUnits // take and pay, every
+	cutBundle
+	cutMultiply
+)
+
+type bundlePart struct {
+	goods    int
+	quantity int64
+	rate     uint64
+}
+
+type discountRule struct {
+	name     string
+	kind     discountKind
+	when     *cond
+	goods    int
+	group    int
+	rate     uint64
+	minus    int64
+	price    int64
+	take     int64 // units of a group
+	free     int64 // of them, the cheapest, get rate off
+	num, den uint64
+	parts    []bundlePart
+}
+
+type discounts struct {
+	present  bool
+	priority bool // else the largest
+	never    int
+	ceilings []ceiling
+	rules    []discountRule
+	groups   int
+	scale    uint64
+}
+
+// spendCap is an entry of `caps`: without goods a cap of the receipt, with
+// goods a ceiling of lines.
+type spendCap struct {
+	when  *cond
+	goods int
+	rate  uint64 // of rateUnit
+}
+
+// rateUnit is what the rates of redemption are parts of: percent with four
+// digits after the point.
+const rateUnit = 1_000_000
+
+type redeemRules struct {
+	present  bool
+	card     bool
+	code     bool
+	either   bool
+	eligible bool // cap_of
+	cap      uint64
+	caps     []spendCap
+	never    int
+	floor    int64
+}

@@ -1,0 +1,230 @@
+package program
+
+import (
+	"math/big"
+	"math/bits"
+
+	"tillgate/protocol"
+)
+
+// u128 is an unsigned number of 128 bits: sums of products of an amount and a
+// rate are kept whole until they are rounded, once.
+type u128 struct{ hi, lo uint64 }
+
+func mul64(a, b uint64) u128 {
+	hi, lo := bits.Mul64(a, b)
+	return u128{hi, lo}
+}
+
+func (a u128) add(b u128) u128 {
+	lo, c := bits.Add64(a.lo, b.lo, 0)
+	hi, _ := bits.Add64(a.hi, b.hi, c)
+	return u128{hi, lo}
+}
+
+func (a u128) sub(b u128) u128 {
+	lo, c := bits.Sub64(a.lo, b.lo, 0)
+	hi, _ := bits.Sub64(a.hi, b.hi, c)
+	return u128{hi, lo}
+}
+
+func (a u128) mul(b uint64) u128 {
+	r := mul64(a.lo, b)
+	r.hi += a.hi * b
+	return r
+}
+
+func (a u128) less(b u128) bool {
+	return a.hi < b.hi || a.hi == b.hi && a.lo < b.lo
+}
+
+func (a u128) zero() bool { return a.hi == 0 && a.lo == 0 }
+
+// small reports whether the number fits a positive int64.
+func (a u128) small() bool { return a.hi == 0 && a.lo>>63 == 0 }
+
+// div is the quotient and remainder by b; the quotient must fit 64 bits.
+func (a u128) div(b uint64) (q, r uint64) {
+	if a.hi == 0 {
+		return a.lo / b, a.lo % b
+	}
+	return bits.Div64(a.hi, a.lo, b)
+}
+
+func (a u128) big() *big.Int {
+	n := new(big.Int).SetUint64(a.hi)
+	return n.Lsh(n, 64).Or(n, new(big.Int).SetUint64(a.lo))
+}
+
+// Spread shares sum out over lines in proportion to their weights: each gets
+// the floor of its share, what is left goes by largest remainder, ties by line
+// number. A line whose share is above its cap gets its cap, and the rest is
+// spread anew over the others. Σ out is exactly the least of sum and the caps
+// of the lines with a weight; a line without weight gets nothing.
+//
+// A nil caps means no caps. weights, caps and out are of one length; nothing
+// may be negative, and the weights must add up to less than 2^63. out may not
+// overlap with weights or caps.
+func Spread(sum int64, weights, caps, out []int64) {
+	var total int64
+	for i, w := range weights {
+		out[i] = 0
+		if caps != nil && caps[i] == 0 {
+			continue
+		}
+		total += w
+	}
+	left := sum
+	if caps != nil {
+		left, total = fillCaps(sum, total, weights, caps, out)
+	}
+	if total == 0 || left <= 0 {
+		return
+	}
+	switch {
+	case len(out) <= 32:
+		var rests [32]uint64
+		share(left, total, weights, caps, out, rests[:len(out)])
+	case len(out) <= MaxLines:
+		shareMany(left, total, weights, caps, out)
+	default:
+		share(left, total, weights, caps, out, make([]uint64, len(out)))
+	}
+}
+
+// shareMany keeps its large buffer out of the frame of the usual receipt.
+//
+//go:noinline
+func shareMany(left, total int64, weights, caps, out []int64) {
+	var rests [MaxLines]uint64
+	share(left, total, weights, caps, out, rests[:len(out)])
+}
+
+// share gives the lines that are not full the floor of their share of left,
+// and what remains by largest remainder. rests holds zero for a line that
+// takes no more.
+func share(left, total int64, weights, caps, out []int64, rests []uint64) {
+	rest := left
+	for i, w := range weights {
+		if full(i, caps, out) {
+			continue
+		}
+		var q uint64
+		q, rests[i] = mul64(uint64(left), uint64(w)).div(uint64(total))
+		out[i] = int64(q)
+		rest -= int64(q)
+	}
+	for ; rest > 0; rest-- {
+		best := 0
+		for i, r := range rests {
+			if r > rests[best] {
+				best = i
+			}
+		}
+		out[best]++
+		rests[best] = 0
+	}
+}
+
+// full marks a line that takes no part in the proportional sharing because it
+// has got its cap already.
+func full(i int, caps, out []int64) bool {
+	return caps != nil && (caps[i] == 0 || out[i] == caps[i])
+}
+
+// fillCaps gives their cap to the lines whose share would exceed it, until no
+// line's does. It returns what is left to share and the weights of the lines
+// that share it.
+func fillCaps(sum, total int64, weights, caps, out []int64) (int64, int64) {
+	for total > 0 && sum > 0 {
+		before, left := total, sum
+		for i, w := range weights {
+			if w == 0 || full(i, caps, out) {
+				continue
+			}
+			// share > cap, compared without rounding: left·w > cap·total
+			share, limit := mul64(uint64(left), uint64(w)), mul64(uint64(caps[i]), uint64(before))
+			if limit.less(share) {
+				out[i] = caps[i]
+				sum -= caps[i]
+				total -= w
+			}
+		}
+		if total == before {
+			break
+		}
+	}
+	return sum, total
+}
+
+// Proportion is the floor of sum × part ÷ whole: what belongs to the first
+// part of whole, cumulatively. What a partial return takes is the difference
+// of two Proportions, after it and before it, so that the parts add up to the
+// whole to the minor unit. 0 ≤ part ≤ whole and sum ≥ 0; a whole of 0 gives
+// the sum.
+func Proportion(part, whole, sum int64) int64 {
+	if whole <= 0 || part >= whole {
+		return sum
+	}
+	if part <= 0 {
+		return 0
+	}
+	q, _ := mul64(uint64(sum), uint64(part)).div(uint64(whole))
+	return int64(q)
+}
+
+// Pieces splits what is payable for a whole number of units into at most two
+// pieces, each with one price per unit, appended to dst: 290.00 for three is
+// two at 96.67 and one at 96.66. quantity is in thousandths; nothing is
+// appended for a fractional one.
+func Pieces(dst []protocol.Piece, payable, quantity int64) []protocol.Piece {
+	units := quantity / 1000
+	if units <= 0 || quantity%1000 != 0 {
+		return dst
+	}
+	price, more := payable/units, payable%units
+	if more > 0 {
+		dst = append(dst, protocol.Piece{Quantity: more * 1000, Price: price + 1})
+	}
+	return append(dst, protocol.Piece{Quantity: (units - more) * 1000, Price: price})
+}
+
+// spreadExact is Spread over weights of 128 bits without caps. Weights that
+// fit go the quick way; others, which only receipts of billions reach, are
+// shared with unbounded arithmetic.
+func spreadExact(sum int64, weights []u128, small, out []int64) {
+	var total u128
+	for _, w := range weights {
+		total = total.add(w)
+	}
+	if total.small() {
+		for i, w := range weights {
+			small[i] = int64(w.lo)
+		}
+		Spread(sum, small, nil, out)
+		return
+	}
+	spreadBig(sum, total.big(), weights, out)
+}
+
+// spreadBig is the slow way of spreadExact: the same rule word for word.
+func spreadBig(sum int64, total *big.Int, weights []u128, out []int64) {
+	rests := make([]*big.Int, len(weights))
+	left := sum
+	for i, w := range weights {
+		share := new(big.Int).Mul(w.big(), big.NewInt(sum))
+		q, r := share.QuoRem(share, total, new(big.Int))
+		out[i], rests[i] = q.Int64(), r
+		left -= out[i]
+	}
+	for ; left > 0; left-- {
+		best := 0
+		for i, r := range rests {
+			if r.Cmp(rests[best]) > 0 {
+				best = i
+			}
+		}
+		out[best]++
+		rests[best].SetInt64(-1)
+	}
+}

@@ -1,0 +1,150 @@
+package program
+
+import "slices"
+
+// unitRun is a number of units of one line that cost the same.
+type unitRun struct {
+	line  int
+	price int64 // of a unit, money
+	count int64
+}
+
+// unitsOf lists the units of the whole-quantity lines that a selector picks
+// (only those that may still lose something, if open), the dearest first,
+// equals by line number. A line whose amount its units
+// don't divide has units of two prices, as its fiscal pieces have.
+func (j *judge) unitsOf(sel int, open bool, runs []unitRun) []unitRun {
+	for i := range j.lines {
+		units := wholeUnits(&j.lines[i])
+		if units == 0 || open && j.room[i] == 0 || !j.picks(sel, i) {
+			continue
+		}
+		price, more := j.net[i]/units, j.net[i]%units
+		if more > 0 {
+			runs = append(runs, unitRun{i, price + 1, more})
+		}
+		runs = append(runs, unitRun{i, price, units - more})
+	}
+	slices.SortStableFunc(runs, func(a, b unitRun) int {
+		switch {
+		case a.price > b.price:
+			return -1
+		case a.price < b.price:
+			return 1
+		}
+		return a.line - b.line
+	})
+	return runs
+}
+
+// unitFigures is M for N and "every N-th": the units stand in consecutive
+// groups, in each the cheapest are discounted, and the discount is spread over
+// the group's units, so that returning one of them is fair.
+func (j *judge) unitFigures(r *discountRule, row []u128) {
+	j.runs = j.unitsOf(r.goods, true, j.runs[:0])
+	j.group = j.group[:0]
+	var have int64 // units in the group so far
+	for k := range j.runs {
+		run := j.runs[k]
+		if have == 0 {
+			whole := run.count / r.take
+			row[run.line] = row[run.line].add(mul64(uint64(run.price), r.rate).mul(uint64(whole * r.free)))
+			run.count -= whole * r.take
+		}
+		for run.count > 0 {
+			n := min(run.count, r.take-have)
+			j.group = append(j.group, unitRun{run.line, run.price, n})
+			run.count -= n
+			if have += n; have < r.take {
+				continue
+			}
+			j.groupFigures(r, row)
+			j.group, have = j.group[:0], 0
+			whole := run.count / r.take
+			row[run.line] = row[run.line].add(mul64(uint64(run.price), r.rate).mul(uint64(whole * r.free)))
+			run.count -= whole * r.take
+		}
+	}
+}
+
+// groupFigures discounts the cheapest units of one complete group and spreads
+// the discount over all of it, by price.
+func (j *judge) groupFigures(r *discountRule, row []u128) {
+	var off, value int64
+	free := r.free
+	for k := len(j.group) - 1; k >= 0; k-- {
+		g := &j.group[k]
+		n := min(free, g.count)
+		off += n * g.price
+		free -= n
+		value += g.count * g.price
+	}
+	if value == 0 {
+		return
+	}
+	n := len(j.group)
+	j.parts = resize(j.parts, 2*n)
+	weights, out := j.parts[:n], j.parts[n:]
+	for k := range j.group {
+		weights[k] = j.group[k].count * j.group[k].price
+	}
+	// off ≤ MaxAmount and rate ≤ 10^6, so the product fits.
+	Spread(off*int64(r.rate), weights, nil, out)
+	for k := range j.group {
+		line := j.group[k].line
+		row[line] = row[line].add(u128{lo: uint64(out[k])})
+	}
+}
+
+// bundleFigures discounts the parts of as many complete sets as the receipt
+// holds. Each part takes the dearest units that no part before it has taken.
+func (j *judge) bundleFigures(r *discountRule, row []u128) {
+	sets := j.bundleSets(r)
+	if sets == 0 {
+		return
+	}
+	j.takeBundle(r, sets, row)
+}
+
+// bundleSets is the largest number of sets that can be put together.
+func (j *judge) bundleSets(r *discountRule) int64 {
+	low, high := int64(0), int64(maxUnits*MaxLines)
+	for low < high {
+		mid := (low + high + 1) / 2
+		if j.takeBundle(r, mid, nil) {
+			low = mid
+		} else {
+			high = mid - 1
+		}
+	}
+	return low
+}
+
+// takeBundle takes the units of a number of sets and reports whether they are
+// there; with a row it notes what each line loses.
+func (j *judge) takeBundle(r *discountRule, sets int64, row []u128) bool {
+	j.taken = resize(j.taken, len(j.lines))
+	for k := range r.parts {
+		part := &r.parts[k]
+		want := part.quantity * sets
+		j.runs = j.unitsOf(part.goods, part.rate > 0, j.runs[:0])
+		j.parts = append(j.parts[:0], j.taken...)
+		for _, run := range j.runs {
+			gone := min(j.parts[run.line], run.count) // by the parts before
+			j.parts[run.line] -= gone
+			n := min(want, run.count-gone)
+			if n == 0 {
+				continue
+			}
+			if row != nil {
+				row[run.line] = row[run.line].add(mul64(uint64(run.price), part.rate).mul(uint64(n)))
+			}
+			j.taken[run.line] += n
+			want -= n
+		}
+		if want > 0 {
+			return false
+		}
+	}
+	return true
+}
