@@ -1,0 +1,57 @@
+package protocol
+
+// callNames are the calls as logs and metrics name them: a closed set.
+var callNames = [CallCount]string{
+	CallNone:             "none",
+	CallQuote:            "quote",
+	CallAuthorize:        "authorize",
+	CallGetAuthorization: "get_authorization",
+	CallAmend:            "amend",
+	CallConfirm:          "confirm",
+	CallVoid:             "void",
+	CallReverse:          "reverse",
+	CallAccrue:           "accrue",
+	CallRedeem:           "redeem",
+	CallReturn:           "return",
+	CallCreateMember:     "create_member",
+	CallGetMember:        "get_member",
+	CallPatchMember:      "patch_member",
+	CallDeleteMember:     "delete_member",
+	CallLookupMember:     "lookup_member",
+	CallBalance:          "balance",
+	CallOperations:       "operations",
+	CallIssueCode:        "issue_code",
+	CallMemberEvent:      "member_event",
+	CallSetTier:          "set_tier",
+	CallMerge:            "merge",
+	CallReferral:         "referral",
+	CallAdjust:           "adjust",
+	CallAddCard:          "add_card",
+	CallPatchCard:        "patch_card",
+	CallReplaceCard:      "replace_card",
+	CallCloseShift:       "close_shift",
+	CallListParked:       "list_parked",
+	CallResolveParked:    "resolve_parked",
+	CallGetProgram:       "get_program",
+	CallPutProgram:       "put_program",
+	CallCheckProgram:     "check_program",
+	CallProgramVersions:  "program_versions",
+	CallPutProducts:      "put_products",
+	CallPutStores:        "put_stores",
+	CallPutCashiers:      "put_cashiers",
+	CallExport:           "export",
+	CallEcho:             "echo",
+	CallUnknown:          "unknown",
+	CallHealth:           "health",
+	CallReady:            "ready",
+	CallMetrics:          "metrics",
+	CallOpenAPI:          "openapi",
+}
+
+// String is the call's name in logs and metrics.
+func (c Call) String() string {
+	if c < CallCount && callNames[c] != "" {
+		return callNames[c]
+	}
+	return callNames[CallUnknown]
+}
