@@ -1,0 +1,187 @@
+package gateway
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"runtime/debug"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"tillgate/protocol"
+)
+
+// httpEdge is the HTTP listener. A request's way through it:
+//
+//	ops (healthz …) → route → key → role → media type → idempotency key
+//	→ a place in the gate → decode → place of the key → validate → switch → answer
+//
+// Everything up to the gate costs no memory and touches no state, so refusing
+// is always cheaper than asking.
+type httpEdge struct {
+	gw        *Gateway
+	options   HTTPOptions
+	keys      *keyring
+	gate      *gate
+	meters    *meters
+	admission *admission
+	server    *fasthttp.Server
+	exports   chan struct{}
+	metrics   fasthttp.RequestHandler
+	log       *slog.Logger
+}
+
+func newHTTPEdge(g *Gateway) *httpEdge {
+	h := &httpEdge{gw: g, options: g.options.HTTP, keys: newKeyring(g.options.Keys), gate: &g.gate, meters: g.meters,
+		exports: make(chan struct{}, g.options.HTTP.Exports), log: g.log}
+	h.admission = newAdmission(h.options.Connections, h.options.PerAddress, func(why string) {
+		h.meters.refused.WithLabelValues(edgeNames[protocol.EdgeHTTP], why).Inc()
+	})
+	h.server = &fasthttp.Server{
+		Handler:      h.handle,
+		ErrorHandler: h.broken,
+		// Bodies of documents have a bound of their own, known from the path.
+		HeaderReceived:     h.headerReceived,
+		MaxRequestBodySize: h.options.MaxBody,
+		ReadBufferSize:     h.options.MaxHeader,
+		WriteBufferSize:    8 << 10,
+		ReadTimeout:        h.options.ReadTimeout,
+		WriteTimeout:       h.options.WriteTimeout,
+		IdleTimeout:        h.options.IdleTimeout,
+		// The admission counts connections; one worker each is enough.
+		Concurrency:                  h.options.Connections + 1,
+		Name:                         "tillgate",
+		NoDefaultContentType:         true,
+		DisablePreParseMultipartForm: true, // a form is a body like any other, and refused
+		CloseOnShutdown:              true,
+		SecureErrorLogMessage:        true,
+		Logger:                       silent{}, // its messages quote what clients send
+	}
+	return h
+}
+
+// silent takes the place of fasthttp's logger: its messages may quote headers,
+// and what they tell is counted by the meters.
+type silent struct{}
+
+func (silent) Printf(string, ...any) {}
+
+// listen binds the address, within the admission and under TLS if asked for.
+func (h *httpEdge) listen() (net.Listener, error) {
+	conf, err := h.options.TLS.load()
+	if err != nil {
+		return nil, fmt.Errorf("http.tls: %w", err)
+	}
+	ln, err := net.Listen("tcp", h.options.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("listen for HTTP: %w", err)
+	}
+	return secure(&boundedListener{Listener: ln, admission: h.admission}, conf), nil
+}
+
+// stop lets answers in flight go out and closes all connections.
+func (h *httpEdge) stop(ctx context.Context) error { return h.server.ShutdownWithContext(ctx) }
+
+// headerReceived gives a request's body the bound of its path, before any of
+// the body is read.
+func (h *httpEdge) headerReceived(header *fasthttp.RequestHeader) (c fasthttp.RequestConfig) {
+	uri := header.RequestURI()
+	if i := bytes.IndexByte(uri, '?'); i >= 0 {
+		uri = uri[:i]
+	}
+	c.MaxRequestBodySize = h.options.MaxBody
+	if string(header.Method()) == fasthttp.MethodPut {
+		c.MaxRequestBodySize = h.options.MaxDocument
+	}
+	return c
+}
+
+// handle serves one request. A panic is our fault: it costs this request an
+// answer 500 and the log a stack, not every till its connection.
+func (h *httpEdge) handle(ctx *fasthttp.RequestCtx) {
+	start := time.Now()
+	defer func() {
+		if p := recover(); p != nil {
+			h.log.Error("a request made the HTTP edge panic", "panic", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
+			h.refuse(ctx, protocol.CallUnknown, protocol.Internal, "", "")
+		}
+	}()
+	if bothLengths(ctx.Request.Header.RawHeaders()) {
+		// Two readers of such a request may disagree where it ends; nothing
+		// that follows on this connection can be trusted.
+		ctx.SetConnectionClose()
+		h.refuse(ctx, protocol.CallUnknown, protocol.InvalidRequest, "Transfer-Encoding",
+			"a request has Content-Length or Transfer-Encoding, not both")
+		return
+	}
+	h.dispatch(ctx, start)
+}
+
+// bothLengths reports a request whose length is said in two ways. fasthttp
+// lets Transfer-Encoding win and forgets the other, so the raw header is
+// looked at: the line starts only.
+func bothLengths(raw []byte) bool {
+	var length, encoding bool
+	for len(raw) > 0 {
+		line := raw
+		if i := bytes.IndexByte(raw, '\n'); i >= 0 {
+			line, raw = raw[:i], raw[i+1:]
+		} else {
+			raw = nil
+		}
+		if len(line) == 0 {
+			continue
+		}
+		switch line[0] | 0x20 {
+		case 'c':
+			length = length || hasName(line, "content-length")
+		case 't':
+			encoding = encoding || hasName(line, "transfer-encoding")
+		}
+	}
+	return length && encoding
+}
+
+// hasName reports whether a header line has the name, which is in lower case.
+func hasName(line []byte, name string) bool {
+	if len(line) <= len(name) || line[len(name)] != ':' && line[len(name)] != ' ' {
+		return false
+	}
+	for i := range len(name) {
+		if c := line[i]; c != name[i] && !(c >= 'A' && c <= 'Z' && c|0x20 == name[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// broken answers what fasthttp could not read as a request. The connection
+// ends after it. The error's text is not shown: it may quote the request.
+func (h *httpEdge) broken(ctx *fasthttp.RequestCtx, err error) {
+	linger(ctx.Conn())
+	why := endMalformed
+	code, detail := protocol.InvalidRequest, "the request is not well-formed HTTP/1.1"
+	var small *fasthttp.ErrSmallBuffer
+	var timeout net.Error
+	switch {
+	case isErr(err, fasthttp.ErrBodyTooLarge):
+		code, detail = protocol.TooLarge, h.tooLarge(ctx)
+	case asErr(err, &small):
+		code, detail = protocol.TooLarge, fmt.Sprintf("request line and headers have at most %d bytes together", h.options.MaxHeader)
+	case asErr(err, &timeout) && timeout.Timeout():
+		why, detail = endTimeout, "the request did not come in whole in time"
+	}
+	h.meters.ended.WithLabelValues(edgeNames[protocol.EdgeHTTP], why).Inc()
+	h.refuse(ctx, protocol.CallUnknown, code, "", detail)
+}
+
+func (h *httpEdge) tooLarge(ctx *fasthttp.RequestCtx) string {
+	limit := h.options.MaxBody
+	if ctx.IsPut() {
+		limit = h.options.MaxDocument
+	}
+	return fmt.Sprintf("a body has at most %d bytes here", limit)
+}

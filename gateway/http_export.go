@@ -1,0 +1,116 @@
+package gateway
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"net"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"tillgate/protocol"
+)
+
+// mediaTypes are the formats of an export.
+var mediaTypes = map[string]string{
+	"csv":  "text/csv; charset=utf-8",
+	"xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
+
+// export streams a file for finance. It is written as it is read: nothing of
+// it is held but a buffer, however long it gets. A fault after the first byte
+// cuts the connection off before the last chunk, so that the client knows
+// that it has not got everything.
+func (h *httpEdge) export(ctx *fasthttp.RequestCtx, who *credential, name string) {
+	var r protocol.Request
+	r.Call, r.Format = protocol.CallExport, "csv"
+	if bad := h.exportRequest(ctx, &r, name); bad != nil {
+		h.refuseAs(ctx, protocol.CallExport, bad)
+		return
+	}
+	select {
+	case h.exports <- struct{}{}:
+	default:
+		h.meters.shed.WithLabelValues(edgeNames[protocol.EdgeHTTP], protocol.Overloaded.String()).Inc()
+		h.refuse(ctx, protocol.CallExport, protocol.Overloaded, "", "as many exports as may be are under way")
+		return
+	}
+	stream := h.startExport(ctx.Conn(), who.caller.Merchant, &r)
+	if err := stream.begin(); err != nil {
+		h.log.Warn("an export failed before its first byte", "error", err)
+		stream.Close()
+		h.refuse(ctx, protocol.CallExport, protocol.Unavailable, "", "the reporting database can't be reached at the moment; tills are served all the same")
+		return
+	}
+	head := &ctx.Response.Header
+	head.Set(fasthttp.HeaderCacheControl, "no-store")
+	head.SetContentType(mediaTypes[r.Format])
+	head.Set(fasthttp.HeaderContentDisposition, `attachment; filename="operations.`+r.Format+`"`)
+	ctx.Response.SetBodyStream(stream, -1)
+	h.meters.done(protocol.EdgeHTTP, protocol.CallExport, &protocol.Response{Code: protocol.Approved}, time.Time{})
+}
+
+// exportRequest reads what is to be exported.
+func (h *httpEdge) exportRequest(ctx *fasthttp.RequestCtx, r *protocol.Request, name string) *protocol.Refusal {
+	if name != "operations" {
+		return &protocol.Refusal{Code: protocol.NoSuchCall, Detail: "there is no such export: operations is one"}
+	}
+	if bad := readQuery(ctx.QueryArgs(), r); bad != nil {
+		return bad
+	}
+	switch {
+	case !r.From.Set:
+		return &protocol.Refusal{Code: protocol.InvalidRequest, Field: "from", Detail: "the first moment is wanted, like 2026-11-01T00:00:00+05:00"}
+	case !r.To.Set:
+		return &protocol.Refusal{Code: protocol.InvalidRequest, Field: "to", Detail: "the moment after the last is wanted, like 2026-12-01T00:00:00+05:00"}
+	case r.To.Unix <= r.From.Unix:
+		return &protocol.Refusal{Code: protocol.InvalidRequest, Field: "to", Detail: "must be after from"}
+	case h.gw.parts.Office == nil:
+		return &protocol.Refusal{Code: protocol.Unavailable, Detail: "no reporting database is configured"}
+	}
+	return nil
+}
+
+// exportStream is the body of an export: the reading end of a pipe that the
+// office writes to. fasthttp reads it while it sends, and closes it when the
+// client has gone.
+type exportStream struct {
+	source  *bufio.Reader
+	pipe    *io.PipeReader
+	cancel  context.CancelFunc
+	conn    net.Conn
+	timeout time.Duration
+}
+
+func (h *httpEdge) startExport(conn net.Conn, merchant string, r *protocol.Request) *exportStream {
+	out, in := io.Pipe()
+	ctx, cancel := context.WithCancel(context.Background())
+	from, to, format := time.Unix(0, r.From.Unix), time.Unix(0, r.To.Unix), r.Format
+	go func() {
+		defer func() { <-h.exports }()
+		defer cancel()
+		in.CloseWithError(h.gw.parts.Office.Export(ctx, in, merchant, from, to, format))
+	}()
+	return &exportStream{source: bufio.NewReaderSize(out, 64<<10), pipe: out, cancel: cancel, conn: conn, timeout: h.options.WriteTimeout}
+}
+
+// begin waits for the first byte: until then a fault can be an answer. An
+// export without any byte is a fault, since each has a heading.
+func (s *exportStream) begin() error {
+	_, err := s.source.Peek(1)
+	return err
+}
+
+// Read is called when the piece before has gone out, so each piece gets the
+// write timeout anew: a long export is no fault, a client that stops reading is.
+func (s *exportStream) Read(p []byte) (int, error) {
+	s.conn.SetWriteDeadline(time.Now().Add(s.timeout))
+	return s.source.Read(p)
+}
+
+// Close tells the office that nobody reads any more.
+func (s *exportStream) Close() error {
+	s.cancel()
+	return s.pipe.Close()
+}

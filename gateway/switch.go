@@ -1,0 +1,40 @@
+package gateway
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"tillgate/protocol"
+)
+
+// Switch decides what a request means and records it. Submit never blocks:
+// the answer comes by the exchange's Done, once, from any goroutine, also when
+// the switch is overloaded or closing.
+type Switch interface {
+	Submit(x *protocol.Exchange)
+}
+
+// Office answers what needs more than one account: matching a till's shift
+// and exporting a merchant's operations.
+type Office interface {
+	// CloseShift answers protocol.CallCloseShift by the exchange's Done, once,
+	// from any goroutine. It doesn't block.
+	CloseShift(x *protocol.Exchange)
+	// Export writes the operations of a merchant that were booked in
+	// [from, to) to w as it reads them. format is "csv" or "xlsx". An error
+	// before the first byte becomes an answer, a later one cuts the answer off.
+	// ctx ends when nobody reads any more.
+	Export(ctx context.Context, w io.Writer, merchant string, from, to time.Time, format string) error
+}
+
+// Check is one thing that /readyz reports.
+type Check struct {
+	Name string
+	// Needed says that tills cannot be served without it. What isn't needed
+	// (PostgreSQL, Kafka) is reported but keeps nobody waiting.
+	Needed bool
+	// Probe returns nil when all is well, else a short sentence without
+	// anything internal in it: no address, no path, no name. It must be quick.
+	Probe func() error
+}
