@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tillgate/reconciler/services"
+	"tillgate/reconciler/services/servicetest"
 )
 
 // TestMain lets the test binary stand for the program that `up` starts again.
@@ -27,7 +28,7 @@ func TestMain(m *testing.M) {
 func TestUpStatusDown(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
-	dir := t.TempDir()
+	dir := servicetest.Dir(t)
 	t.Setenv("TILLGATE_SERVICES", dir)
 	t.Setenv("TILLGATE_REQUIRE_SERVICES", "")
 	say := func(command string) (string, error) {
