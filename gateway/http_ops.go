@@ -33,7 +33,7 @@ func (h *httpEdge) ops(ctx *fasthttp.RequestCtx, call protocol.Call) {
 		h.metrics(ctx)
 	case protocol.CallOpenAPI:
 		ctx.SetContentType("application/yaml")
-		ctx.SetBodyString(string(protocol.OpenAPI))
+		ctx.Response.SetBodyRaw(protocol.OpenAPI)
 	}
 }
 

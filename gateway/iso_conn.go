@@ -49,11 +49,17 @@ type isoCall struct {
 	inGate bool
 }
 
-var isoCalls = sync.Pool{New: func() any {
-	x := &isoCall{}
-	x.Done = func(*protocol.Exchange) { x.conn.answered(x) }
+var isoCalls sync.Pool
+
+func (c *isoConn) newCall() *isoCall {
+	x, ok := isoCalls.Get().(*isoCall)
+	if !ok {
+		x = &isoCall{}
+		x.Done = func(*protocol.Exchange) { x.conn.answered(x) }
+	}
+	x.conn = c
 	return x
-}}
+}
 
 func newISOConn(e *isoEdge, c net.Conn) *isoConn {
 	return &isoConn{edge: e, conn: c, slots: make(chan struct{}, e.gw.options.ISO.PerConn),
@@ -145,8 +151,8 @@ func (c *isoConn) frames(reader *iso8583.Reader) bool {
 // handle takes one message to the switch or answers it here; false says that
 // nothing after it can be understood.
 func (c *isoConn) handle(frame iso8583.Frame) bool {
-	x := isoCalls.Get().(*isoCall)
-	x.conn, x.tpdu, x.start = c, frame.TPDU.Answer(), time.Now()
+	x := c.newCall()
+	x.tpdu, x.start = frame.TPDU.Answer(), time.Now()
 	in := iso8583.Inbound{Now: x.start, Zone: c.edge.zone}
 	fault := c.edge.codec.Read(frame.Message, c.message, in, &x.Exchange)
 	if !fault.OK() {

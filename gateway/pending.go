@@ -38,15 +38,15 @@ type call struct {
 	out   []byte // the answer's body
 }
 
-var calls = sync.Pool{New: func() any {
-	c := &call{done: make(chan struct{}, 1), sha: sha256.New(), timer: time.NewTimer(time.Hour)}
-	c.timer.Stop()
-	c.Done = func(*protocol.Exchange) { c.finish() }
-	return c
-}}
+var calls sync.Pool
 
 func (h *httpEdge) newCall() *call {
-	c := calls.Get().(*call)
+	c, ok := calls.Get().(*call)
+	if !ok {
+		c = &call{done: make(chan struct{}, 1), sha: sha256.New(), timer: time.NewTimer(time.Hour)}
+		c.timer.Stop()
+		c.Done = func(*protocol.Exchange) { c.finish() }
+	}
 	c.edge = h
 	c.state.Store(waiting)
 	return c
