@@ -44,6 +44,7 @@ const (
 	UnsupportedMediaType
 	NoSuchCall
 	PreconditionFailed
+	ReferrerNotAllowed
 	codeCount
 )
 
@@ -95,6 +96,7 @@ var codes = [codeCount]codeRow{
 	UnsupportedMediaType:  {"unsupported_media_type", "30", 415, "The media type is not supported", false, false},
 	NoSuchCall:            {"not_found", "25", 404, "There is no such call", false, false},
 	PreconditionFailed:    {"precondition_failed", "12", 412, "The document has changed meanwhile", false, false},
+	ReferrerNotAllowed:    {"referrer_not_allowed", "57", 422, "The referrer is not allowed", false, true},
 }
 
 // String is the problem's `code`; "approved" and "partial" for approvals.

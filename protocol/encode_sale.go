@@ -113,12 +113,16 @@ func (e *encoder) lots(lots []LotView) {
 	e.close(']')
 }
 
+// rules renders each rule's own figure: points, and money off for a discount.
 func (e *encoder) rules(rules []RuleResult) {
 	e.begin("rules", '[')
 	for _, x := range rules {
 		e.open('{')
 		e.text("rule", x.Rule)
 		e.number("points", x.Points)
+		if x.Discount != 0 {
+			e.number("discount", x.Discount)
+		}
 		e.close('}')
 	}
 	e.close(']')

@@ -1,0 +1,215 @@
+package protocol
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"sort"
+	"strings"
+	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/stretchr/testify/require"
+)
+
+// described loads and validates the document.
+func described(t testing.TB) *openapi3.T {
+	t.Helper()
+	doc, err := openapi3.NewLoader().LoadFromData(OpenAPI)
+	require.NoError(t, err)
+	require.NoError(t, doc.Validate(context.Background()))
+	return doc
+}
+
+// operation is one call of the document.
+func operation(t testing.TB, doc *openapi3.T, r *Route) *openapi3.Operation {
+	t.Helper()
+	item := doc.Paths.Value(r.Path)
+	require.NotNil(t, item, "%s is not described", r.Path)
+	op := item.GetOperation(r.Method)
+	require.NotNil(t, op, "%s %s is not described", r.Method, r.Path)
+	return op
+}
+
+var roleNames = map[string]Role{
+	"till": RoleTill, "checkout": RoleCheckout, "finance": RoleFinance,
+	"marketing": RoleMarketing, "support": RoleSupport, "admin": RoleAdmin,
+}
+
+// TestTheDocumentHasEveryRouteAndNoOther holds paths and methods of the
+// document to Routes, both ways.
+func TestTheDocumentHasEveryRouteAndNoOther(t *testing.T) {
+	var written, served []string
+	for path, item := range described(t).Paths.Map() {
+		for method := range item.Operations() {
+			written = append(written, method+" "+path)
+		}
+	}
+	for _, r := range Routes {
+		served = append(served, r.Method+" "+r.Path)
+	}
+	sort.Strings(written)
+	sort.Strings(served)
+	require.Equal(t, served, written)
+}
+
+// TestTheDocumentSaysWhatTheRoutesDo holds roles, keys and bodies.
+func TestTheDocumentSaysWhatTheRoutesDo(t *testing.T) {
+	doc := described(t)
+	for i := range Routes {
+		r := &Routes[i]
+		t.Run(r.Method+" "+r.Path, func(t *testing.T) {
+			op := operation(t, doc, r)
+			var roles Roles
+			for _, name := range op.Extensions["x-roles"].([]any) {
+				roles |= 1 << roleNames[name.(string)]
+			}
+			if op.Security != nil && len(*op.Security) == 0 {
+				require.Zero(t, roles, "a public call lists no roles")
+				roles = public
+			}
+			require.Equal(t, r.Roles, roles)
+			needsKey := false
+			for _, p := range op.Parameters {
+				needsKey = needsKey || (p.Value.Name == "Idempotency-Key" && p.Value.Required)
+			}
+			require.Equal(t, r.NeedsKey, needsKey, "Idempotency-Key")
+			require.Equal(t, r.Body, describedBody(op))
+		})
+	}
+}
+
+func describedBody(op *openapi3.Operation) Body {
+	switch {
+	case op.RequestBody == nil:
+		return BodyNone
+	case op.RequestBody.Value.Content.Get("application/yaml") != nil:
+		return BodyDocument
+	case op.RequestBody.Value.Required:
+		return BodyJSON
+	}
+	return BodyOptional
+}
+
+// examples are the document's example bodies by call; the fuzz test begins
+// with them too.
+func examples(t testing.TB) map[Call][]byte {
+	t.Helper()
+	doc := described(t)
+	bodies := map[Call][]byte{}
+	for i := range Routes {
+		r := &Routes[i]
+		if r.Body != BodyJSON && r.Body != BodyOptional {
+			continue
+		}
+		content := operation(t, doc, r).RequestBody.Value.Content.Get("application/json")
+		require.NotNil(t, content.Example, "%s has no example", r.Path)
+		body, err := json.Marshal(content.Example)
+		require.NoError(t, err)
+		bodies[r.Call] = body
+	}
+	return bodies
+}
+
+// TestTheExamplesAreGood decodes and validates every example, and holds it to
+// its own schema.
+func TestTheExamplesAreGood(t *testing.T) {
+	doc := described(t)
+	for call, body := range examples(t) {
+		route := RouteOf(call)
+		t.Run(route.Path, func(t *testing.T) {
+			r := decoded(t, call, string(body))
+			if strings.Contains(route.Path, "{") {
+				r.Target = "5Z3H8Q2M4K7XA"
+			}
+			code, field, detail := Validate(r)
+			require.Equal(t, Approved, code, "%s: %s", field, detail)
+			schema := operation(t, doc, route).RequestBody.Value.Content.Get("application/json").Schema.Value
+			require.NoError(t, schema.VisitJSON(parsed(t, body), openapi3.EnableFormatValidation()))
+		})
+	}
+}
+
+// TestRequestSchemasKnowOurFields holds the properties of each request's
+// schema to the fields that the decoder takes, both ways: a field that only
+// one of them knows is found by sending it alone.
+func TestRequestSchemasKnowOurFields(t *testing.T) {
+	doc := described(t)
+	for call := range examples(t) {
+		route := RouteOf(call)
+		schema := operation(t, doc, route).RequestBody.Value.Content.Get("application/json").Schema.Value
+		refusal := DecodeJSON(call, []byte(`{"no such field":1}`), &Request{})
+		require.NotNil(t, refusal)
+		_, list, _ := strings.Cut(refusal.Detail, "known are ")
+		known := strings.Split(list, ", ")
+		var written []string
+		for name := range schema.Properties {
+			written = append(written, name)
+		}
+		require.ElementsMatch(t, known, written, route.Path)
+	}
+}
+
+func parsed(t testing.TB, doc []byte) any {
+	t.Helper()
+	d := json.NewDecoder(bytes.NewReader(doc))
+	var v any
+	require.NoError(t, d.Decode(&v), "%s", doc)
+	return v
+}
+
+// closeSchemas forbids additional properties everywhere: the published
+// document leaves them open, so that answers may grow, but what is rendered
+// today is described today.
+func closeSchemas(s *openapi3.SchemaRef, seen map[*openapi3.Schema]bool) {
+	if s == nil || s.Value == nil || seen[s.Value] {
+		return
+	}
+	seen[s.Value] = true
+	if s.Value.Properties != nil && s.Value.AdditionalProperties.Schema == nil {
+		no := false
+		s.Value.AdditionalProperties.Has = &no
+	}
+	for _, p := range s.Value.Properties {
+		closeSchemas(p, seen)
+	}
+	closeSchemas(s.Value.Items, seen)
+}
+
+// TestAnswersAreAsDescribed renders every answer of the encoder's golden
+// table and holds it to the schema of its call and status.
+func TestAnswersAreAsDescribed(t *testing.T) {
+	doc := described(t)
+	seen := map[*openapi3.Schema]bool{}
+	for _, s := range doc.Components.Schemas {
+		closeSchemas(s, seen)
+	}
+	covered := map[Call]bool{}
+	for name, c := range answers(t) {
+		t.Run(name, func(t *testing.T) {
+			route := RouteOf(c.answer.Call)
+			covered[c.answer.Call] = true
+			op := operation(t, doc, route)
+			response := op.Responses.Value(fmt.Sprint(c.answer.HTTPStatus()))
+			if c.answer.IsProblem() {
+				response = op.Responses.Default()
+			}
+			require.NotNil(t, response, "status %d is not described", c.answer.HTTPStatus())
+			content := response.Value.Content.Get(c.answer.ContentType())
+			require.NotNil(t, content, c.answer.ContentType())
+			if c.answer.ContentType() == "application/yaml" {
+				return
+			}
+			body := AppendJSON(nil, c.answer)
+			require.NoError(t, content.Schema.Value.VisitJSON(parsed(t, body), openapi3.EnableFormatValidation()), "%s", body)
+		})
+	}
+	for _, r := range Routes {
+		switch r.Call {
+		case CallExport, CallHealth, CallReady, CallMetrics, CallOpenAPI: // rendered by others
+		default:
+			require.True(t, covered[r.Call], "%s %s has no golden answer", r.Method, r.Path)
+		}
+	}
+}
