@@ -59,7 +59,6 @@ type Facts struct {
 	AssignedTier  string // by hand; a floor until AssignedUntil
 	AssignedUntil int64  // unix ns; 0: without an end
 	Lifetime      int64  // money paid so far, minor units
-	Largest       int64  // the largest single purchase so far, money paid, minor units
 	Days          []DaySum
 	LastPurchase  int64 // business date of the newest purchase, unix ns; 0: none
 	FirstPurchase bool  // this would be the first
@@ -131,7 +130,7 @@ type Decision struct {
 
 	// Tier is the one in force before the purchase ("" without tiers).
 	// NextMissing is the money, minor units, that reaches NextTier ("" at the
-	// top, or where tiers don't go by sums).
+	// top).
 	Tier        string
 	NextTier    string
 	NextMissing int64

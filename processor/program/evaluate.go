@@ -106,9 +106,6 @@ func (j *judge) tierNow() {
 		return
 	}
 	sum := j.f.Lifetime
-	if t.by == bySingle {
-		sum = j.f.Largest
-	}
 	for i := range t.levels {
 		if t.levels[i].reached(sum) {
 			j.tier = i
@@ -120,7 +117,7 @@ func (j *judge) tierNow() {
 	if j.tier >= 0 {
 		j.d.Tier = t.levels[j.tier].name
 	}
-	if next := j.tier + 1; next < len(t.levels) && t.by != bySingle {
+	if next := j.tier + 1; next < len(t.levels) {
 		l := &t.levels[next]
 		j.d.NextTier, j.d.NextMissing = l.name, max(l.threshold-sum, 0)
 		if l.exclusive {

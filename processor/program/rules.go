@@ -107,14 +107,6 @@ type check struct {
 	because  string
 }
 
-// tierBy is what a programme's tiers are reached by.
-type tierBy uint8
-
-const (
-	byLifetime tierBy = iota
-	bySingle
-)
-
 // level is a tier. A threshold of 0 that isn't exclusive is everybody's.
 type level struct {
 	name      string
@@ -126,8 +118,8 @@ func (l *level) reached(sum int64) bool {
 	return sum > l.threshold || sum == l.threshold && !l.exclusive
 }
 
+// tiers are reached by the lifetime sum.
 type tiers struct {
-	by     tierBy
 	levels []level
 }
 

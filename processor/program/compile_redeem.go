@@ -1,0 +1,72 @@
+package program
+
+// redeem reads what may be paid with points.
+func (c *compiler) redeem(o object) {
+	r := &c.p.redeem
+	r.never = all
+	n := o.get("redeem")
+	if n == nil {
+		return
+	}
+	b, ok := c.object("redeem", n, "with", "mode", "cap", "cap_of", "caps", "never", "line_floor")
+	if !ok {
+		return
+	}
+	r.present, r.card, r.code, r.cap, r.floor = true, true, true, rateUnit, 1
+	if b.has("with") {
+		c.identification(b)
+	}
+	r.either = b.choice("mode", "together", "either") == 1
+	if b.has("cap") {
+		r.cap = b.percent("cap")
+	}
+	r.eligible = b.choice("cap_of", "receipt", "eligible") == 1
+	r.never = c.never(b)
+	if v, ok := b.money("line_floor", 0); ok {
+		r.floor = v
+	}
+	list := b.list("caps")
+	if len(list) > maxRules {
+		c.fail("redeem.caps", "up to %d caps; join some of their goods", maxRules)
+		return
+	}
+	for i, n := range list {
+		c.spendCap(item("redeem.caps", i), n)
+	}
+}
+
+// identification reads the kinds that may spend. A phone number or an e-mail
+// address is known to too many to be one.
+func (c *compiler) identification(b object) {
+	r := &c.p.redeem
+	r.card, r.code = false, false
+	for i, n := range b.list("with") {
+		switch n.text {
+		case "card":
+			r.card = true
+		case "code":
+			r.code = true
+		case "id": // always, under a checkout key, and never without one
+		default:
+			c.fail(item("redeem.with", i), "choose from code, card and id; a phone number or e-mail only names a member, and then earns only")
+		}
+	}
+}
+
+func (c *compiler) spendCap(path string, n *node) {
+	b, ok := c.object(path, n, "when", "goods", "cap")
+	if !ok {
+		return
+	}
+	if !b.has("cap") {
+		c.fail(path, "say which share: cap: 10")
+	}
+	if !b.has("when") && !b.has("goods") {
+		c.fail(path, "it would always be used instead of redeem.cap; change that, or add when or goods")
+	}
+	c.p.redeem.caps = append(c.p.redeem.caps, spendCap{
+		when:  c.when(b.at("when"), b.get("when"), false),
+		goods: c.goods(b.at("goods"), b.get("goods")),
+		rate:  b.percent("cap"),
+	})
+}
