@@ -20,14 +20,15 @@ import (
 // pgx's CopyFrom would do the same through a []any per row; with seventy
 // columns that is most of the projector's time.
 type copyTable struct {
-	stage   string // the temporary table
-	target  string
-	columns []string
-	into    string // the INSERT … SELECT
-	buf     []byte
-	rows    int
-	fields  int // of the open row
-	lens    int // where the open row's count stands
+	stage    string // the temporary table
+	target   string
+	columns  []string
+	conflict string // appended to the INSERT
+	into     string // the INSERT … SELECT
+	buf      []byte
+	rows     int
+	fields   int // of the open row
+	lens     int // where the open row's count stands
 }
 
 var copyHeader = []byte("PGCOPY\n\xff\r\n\x00\x00\x00\x00\x00\x00\x00\x00\x00")
@@ -35,11 +36,17 @@ var copyHeader = []byte("PGCOPY\n\xff\r\n\x00\x00\x00\x00\x00\x00\x00\x00\x00")
 // newCopyTable prepares the staging of rows for target. The conflict clause
 // is appended to the INSERT.
 func newCopyTable(target string, columns []string, conflict string) *copyTable {
-	list := strings.Join(columns, ", ")
-	t := &copyTable{stage: "stage_" + target, target: target, columns: columns}
-	t.into = fmt.Sprintf("INSERT INTO %s (%s) SELECT %s FROM %s %s", target, list, list, t.stage, conflict)
+	t := &copyTable{target: target, columns: columns, conflict: conflict}
+	t.restage("stage_" + target)
 	t.reset()
 	return t
+}
+
+// restage names the staging table, where a target has two.
+func (t *copyTable) restage(stage string) {
+	list := strings.Join(t.columns, ", ")
+	t.stage = stage
+	t.into = fmt.Sprintf("INSERT INTO %s (%s) SELECT %s FROM %s %s", t.target, list, list, stage, t.conflict)
 }
 
 func (t *copyTable) reset() {

@@ -62,7 +62,7 @@ func edgeName(e uint8) string {
 // The columns stand in the order in which the functions below write them.
 var (
 	operationColumns = strings.Fields(`id partition sequence kind code booked_at at at_offset due_at late
-		account prev parent target source program
+		account prev parent target undoes figures source source_index referrer program
 		merchant terminal store cashier channel receipt shift actor edge offline registered
 		iso_mti iso_processing iso_stan iso_local_time iso_local_date iso_de7 currency
 		total discount redeemed payable points earned max_redeem asked
@@ -110,7 +110,11 @@ func operationRow(t *copyTable, op *ledger.Operation) {
 	t.opID(op.Prev)
 	t.opID(op.Parent)
 	t.opID(op.Target)
+	t.text(undoesName(op))
+	t.opID(op.Figures)
 	t.opID(op.Source)
+	t.integer(int32(op.SourceIndex))
+	t.accountID(op.Referrer)
 	t.bigint(int64(op.Program))
 	for _, s := range [...]string{op.Merchant, op.Terminal, op.Store, op.Cashier, op.Channel, op.Receipt, op.Shift, op.Actor, edgeName(op.Edge)} {
 		t.text(s)
@@ -155,6 +159,13 @@ func operationEffects(t *copyTable, op *ledger.Operation) {
 	t.bigint(op.After.Pending)
 	t.bigint(op.After.Held)
 	t.bigint(op.After.Deficit)
+}
+
+func undoesName(op *ledger.Operation) string {
+	if op.Undoes == ledger.KindNone {
+		return ""
+	}
+	return KindName(op.Undoes)
 }
 
 // businessTime is when it happened at the till; of what never was at a till,
@@ -226,6 +237,30 @@ func lotRows(t *copyTable, op *ledger.Operation) {
 			row("sent", p, tr.To)
 		}
 	}
+}
+
+// shiftRow writes a shift's close. Nothing is written if its data can't be read.
+func shiftRow(t *copyTable, op *ledger.Operation) error {
+	var r protocol.ShiftResult
+	if err := protocol.DecodeShiftResult(op.Data, &r); err != nil {
+		return err
+	}
+	t.begin()
+	t.opID(op.ID)
+	for _, s := range [...]string{op.Merchant, op.Store, op.Terminal, op.Shift} {
+		t.text(s)
+	}
+	t.timestamp(op.Time)
+	t.boolean(r.Matched)
+	for _, s := range [...]*protocol.ShiftTotals{&r.Till, &r.Host} {
+		for _, v := range [...]int64{
+			s.SalesCount, s.Sales, s.ReturnsCount, s.Returns, s.RedeemedCount, s.Redeemed, s.GivenBackCount, s.GivenBack, s.Net,
+		} {
+			t.bigint(v)
+		}
+	}
+	t.end()
+	return nil
 }
 
 // jsonObject reports whether b is one JSON object, so that a profile that is

@@ -16,11 +16,11 @@ import (
 // service and is not counted, which gobreaker would do by default.
 func Breaker(name string, pause time.Duration, log *slog.Logger, changed func(open bool)) *gobreaker.CircuitBreaker[struct{}] {
 	return gobreaker.NewCircuitBreaker[struct{}](gobreaker.Settings{
-		Name:        name,
-		MaxRequests: 1,
-		Interval:    30 * time.Second,
-		Timeout:     pause,
-		ReadyToTrip: func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= 3 },
+		Name:         name,
+		MaxRequests:  1,
+		Interval:     30 * time.Second,
+		Timeout:      pause,
+		ReadyToTrip:  func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= 3 },
 		IsSuccessful: func(err error) bool { return err == nil },
 		IsExcluded:   func(err error) bool { return errors.Is(err, context.Canceled) },
 		OnStateChange: func(name string, from, to gobreaker.State) {

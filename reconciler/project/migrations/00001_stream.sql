@@ -43,7 +43,11 @@ CREATE TABLE operations (
     prev              text COLLATE "C",       -- the account's operation before this one
     parent            text COLLATE "C",       -- the hold or sale it is about
     target            text COLLATE "C",       -- what a reversal undid, what a resolution decided
+    undoes            text NOT NULL,          -- of a reversal: the kind of what it undid
+    figures           text COLLATE "C",       -- the record with the figures of the hold that ended
     source            text COLLATE "C",       -- the operation of another account that sent it
+    source_index      integer NOT NULL,       -- which of that operation's transfers
+    referrer          text COLLATE "C",       -- the account that invited the member
     program           bigint NOT NULL,        -- version of the programme
     merchant          text NOT NULL,
     terminal          text NOT NULL,
@@ -209,6 +213,20 @@ CREATE TABLE shifts (
 );
 CREATE INDEX shifts_of ON shifts (merchant, store, terminal, shift, operation);
 
+-- Each shift as it stands: its newest closing, and whether something has come
+-- to it since, which opens it again.
+CREATE VIEW shift_states AS
+SELECT s.*, s.matched AND NOT EXISTS (
+    SELECT FROM operations o
+    WHERE o.merchant = s.merchant AND o.booked_at >= s.booked_at AND o.store = s.store AND o.terminal = s.terminal
+        AND o.shift = s.shift AND o.kind IN ('confirm', 'accrue', 'redeem', 'return', 'reverse', 'park', 'resolve')
+        AND o.code IN ('approved', 'partial')
+    ) AS closed
+FROM (
+    SELECT DISTINCT ON (merchant, store, terminal, shift) * FROM shifts
+    ORDER BY merchant, store, terminal, shift, booked_at DESC, operation DESC
+) s;
+
 -- What waits for the office.
 CREATE VIEW parked AS
 SELECT p.*, r.id AS resolved_by, r.status AS resolution, r.booked_at AS resolved_at
@@ -226,6 +244,7 @@ ORDER BY account, id DESC;
 
 -- +goose Down
 DROP VIEW balances;
+DROP VIEW shift_states;
 DROP VIEW parked;
 DROP TABLE shifts, members, windows, operation_lots, operation_rules, operation_lines, operations,
     profile_offsets, source, positions;

@@ -1,0 +1,283 @@
+// Package project brings the journal into PostgreSQL: operations, lines,
+// rules, effects on lots, sealed windows, shifts and members, each batch of
+// records in one transaction with the position it leads to.
+//
+// Invariants:
+//   - A record is in PostgreSQL if, and only if, its sequence is not above its
+//     partition's position: both are written in one transaction, and the
+//     position moves only from the value that the batch was made for.
+//   - A record is accepted only if its sequence is the last one plus one.
+//     Repeats are skipped; at a gap the partition stops, loudly, and is read
+//     again from its position until the gap has closed.
+//   - Nothing waits for the projector: it pulls, its memory is bounded, and
+//     what it has not yet taken stays in the ledger.
+//
+// See docs/stream.md.
+package project
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/sony/gobreaker/v2"
+
+	"tillgate/ledger"
+	"tillgate/reconciler/stream"
+)
+
+// Options of a projector. Config, Store, Partitions, Source and Open are
+// needed; the others have defaults.
+type Options struct {
+	Config     *pgx.ConnConfig // see [Config]
+	Store      string          // which ledger this is
+	Partitions int
+	Source     Source
+	// Open decrypts a sealed profile into its JSON.
+	Open func(ledger.AccountID, []byte) ([]byte, error)
+	// Synced is how far a partition's journal goes, for the lag; nil if the
+	// ledger is in another process.
+	Synced func(partition int) uint64
+
+	// BatchRecords and BatchBytes end a batch, whichever is reached first.
+	// Larger ones gain nothing more (the COPY dominates by then) and lose
+	// more work when a connection breaks. 4,096 records, 4 MiB.
+	BatchRecords, BatchBytes int
+	// Linger is how long a batch waits for more after its first record, so
+	// that a quiet shop does not cost a transaction per receipt. 20 ms.
+	Linger time.Duration
+	// Timeout ends a transaction that PostgreSQL doesn't answer. 60 s.
+	Timeout time.Duration
+	// Pause lies between two attempts after a failure or a gap. 2 s.
+	Pause time.Duration
+
+	Logger     *slog.Logger
+	Registerer prometheus.Registerer
+}
+
+func (o *Options) defaults() {
+	setDefault(&o.BatchRecords, 4096)
+	setDefault(&o.BatchBytes, 4<<20)
+	setDefault(&o.Linger, 20*time.Millisecond)
+	setDefault(&o.Timeout, time.Minute)
+	setDefault(&o.Pause, 2*time.Second)
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+}
+
+func setDefault[T comparable](v *T, d T) {
+	var zero T
+	if *v == zero {
+		*v = d
+	}
+}
+
+// Projector keeps PostgreSQL up with the journal. [Projector.Run] does the
+// work; the other methods may be called from anywhere.
+type Projector struct {
+	o       Options
+	breaker *gobreaker.CircuitBreaker[struct{}]
+	m       *metrics
+
+	projected []atomic.Uint64 // per partition; valid once loaded
+	loaded    atomic.Bool
+
+	mu      sync.Mutex
+	trouble error         // why it doesn't go on; nil while it does
+	moved   chan struct{} // closed and replaced at each commit
+}
+
+// New makes a projector; nothing is connected before Run.
+func New(o Options) *Projector {
+	o.defaults()
+	p := &Projector{o: o, projected: make([]atomic.Uint64, o.Partitions), moved: make(chan struct{})}
+	p.m = newMetrics(p, o.Registerer)
+	p.breaker = stream.Breaker("postgresql", o.Pause, o.Logger, p.m.open)
+	p.trouble = errors.New("PostgreSQL has not been reached yet")
+	return p
+}
+
+// Run projects until ctx ends. It outlives every failure of PostgreSQL and of
+// the source: it says so in log and metrics, pauses and begins again from the
+// position in the database.
+func (p *Projector) Run(ctx context.Context) {
+	for ctx.Err() == nil {
+		err := p.session(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil {
+			p.setTrouble(err)
+			if !errors.Is(err, gobreaker.ErrOpenState) {
+				p.m.failures.Inc()
+				p.o.Logger.Error("the projection into PostgreSQL pauses", "cause", err.Error())
+			}
+		}
+		if !stream.Sleep(ctx, p.o.Pause) {
+			return
+		}
+	}
+}
+
+// Lag is how many synced records are not yet in PostgreSQL; ok is false while
+// the position is unknown because PostgreSQL was never reached.
+func (p *Projector) Lag() (records uint64, ok bool) {
+	if !p.loaded.Load() || p.o.Synced == nil {
+		return 0, false
+	}
+	for i := range p.projected {
+		if s, at := p.o.Synced(i), p.projected[i].Load(); s > at {
+			records += s - at
+		}
+	}
+	return records, true
+}
+
+// Trouble is why the projection does not go on, nil while it does.
+func (p *Projector) Trouble() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.trouble
+}
+
+func (p *Projector) setTrouble(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	// That the breaker is open is a consequence; the cause says more.
+	if errors.Is(err, gobreaker.ErrOpenState) && p.trouble != nil {
+		return
+	}
+	p.trouble = err
+}
+
+// Wait returns when every partition has reached marks, or ctx has ended.
+func (p *Projector) Wait(ctx context.Context, marks []uint64) error {
+	for {
+		p.mu.Lock()
+		moved := p.moved
+		p.mu.Unlock()
+		if p.reached(marks) {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-moved:
+		}
+	}
+}
+
+func (p *Projector) reached(marks []uint64) bool {
+	if !p.loaded.Load() {
+		return false
+	}
+	for i, m := range marks {
+		if p.projected[i].Load() < m {
+			return false
+		}
+	}
+	return true
+}
+
+// session connects, reads the position and projects until something fails.
+func (p *Projector) session(ctx context.Context) error {
+	var conn *pgx.Conn
+	var state *state
+	_, err := p.breaker.Execute(func() (_ struct{}, err error) {
+		conn, state, err = p.connect(ctx)
+		return struct{}{}, err
+	})
+	if err != nil {
+		return err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	p.publish(state)
+	p.setTrouble(nil)
+
+	ctx, cancel := context.WithCancel(ctx)
+	deliveries := make(chan Delivery, 4)
+	ended := make(chan error, 1)
+	go func() {
+		ended <- p.o.Source.Follow(ctx, state.positions(), func(d Delivery) error {
+			select {
+			case deliveries <- d:
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		})
+	}()
+	stopped := false
+	defer func() {
+		cancel()
+		if !stopped {
+			<-ended
+		}
+	}()
+	for {
+		select {
+		case err := <-ended:
+			stopped = true
+			return err
+		case d := <-deliveries:
+			if err := p.batch(ctx, conn, state, d, deliveries); err != nil {
+				return err
+			}
+		case <-state.retry():
+			return state.stuckError()
+		}
+	}
+}
+
+// batch takes what is there, up to the bounds, and commits it.
+func (p *Projector) batch(ctx context.Context, conn *pgx.Conn, s *state, d Delivery, more <-chan Delivery) error {
+	b := s.begin()
+	linger := time.NewTimer(p.o.Linger)
+	defer linger.Stop()
+	for open := true; open; {
+		p.accept(s, b, &d)
+		if b.records >= p.o.BatchRecords || b.bytes >= p.o.BatchBytes {
+			break
+		}
+		select {
+		case d = <-more:
+		case <-linger.C:
+			open = false
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	if b.empty() {
+		return nil
+	}
+	start := time.Now()
+	_, err := p.breaker.Execute(func() (struct{}, error) {
+		ctx, cancel := context.WithTimeout(ctx, p.o.Timeout)
+		defer cancel()
+		return struct{}{}, b.commit(ctx, conn)
+	})
+	if err != nil {
+		return err
+	}
+	p.m.batch(b, time.Since(start))
+	p.publish(s)
+	return nil
+}
+
+// publish makes the state's positions visible and wakes who waits for them.
+func (p *Projector) publish(s *state) {
+	for i := range s.partitions {
+		p.projected[i].Store(s.partitions[i].sequence)
+	}
+	p.loaded.Store(true)
+	p.mu.Lock()
+	close(p.moved)
+	p.moved = make(chan struct{})
+	p.mu.Unlock()
+}

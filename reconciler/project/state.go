@@ -1,0 +1,157 @@
+package project
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"tillgate/ledger"
+)
+
+// state is where the projection stands, as far as the open batch has come.
+// After a failure it is thrown away and read again from the database.
+type state struct {
+	partitions []partition
+	profiles   []int64
+	behind     []ledger.AccountID
+	tables     tables
+	stuck      error
+	again      *time.Timer
+}
+
+// partition is where one partition stands.
+type partition struct {
+	sequence uint64 // newest record accepted
+	booked   int64  // its time
+	window   window
+	stuck    bool // no more is accepted until the source is read again
+}
+
+func (s *state) positions() Positions {
+	at := Positions{Journal: make([]uint64, len(s.partitions)), Profiles: s.profiles, Behind: s.behind}
+	for i := range s.partitions {
+		at.Journal[i] = s.partitions[i].sequence
+	}
+	return at
+}
+
+// stop makes a partition wait; the source is read again after pause.
+func (s *state) stop(partition int, cause error, pause time.Duration) {
+	s.partitions[partition].stuck = true
+	if s.stuck == nil {
+		s.stuck = cause
+		s.again = time.NewTimer(pause)
+	}
+}
+
+// retry fires when a stopped partition is to be read again.
+func (s *state) retry() <-chan time.Time {
+	if s.again == nil {
+		return nil
+	}
+	return s.again.C
+}
+
+func (s *state) stuckError() error { return s.stuck }
+
+// connect opens the one connection of the projector, brings the schema up to
+// date and reads where the projection stands.
+func (p *Projector) connect(ctx context.Context) (*pgx.Conn, *state, error) {
+	ctx, cancel := context.WithTimeout(ctx, p.o.Timeout)
+	defer cancel()
+	if err := Migrate(ctx, p.o.Config); err != nil {
+		return nil, nil, err
+	}
+	conn, err := pgx.ConnectConfig(ctx, p.o.Config)
+	if err != nil {
+		return nil, nil, err
+	}
+	s, err := p.load(ctx, conn)
+	if err != nil {
+		conn.Close(context.WithoutCancel(ctx))
+		return nil, nil, err
+	}
+	return conn, s, nil
+}
+
+func (p *Projector) load(ctx context.Context, conn *pgx.Conn) (*state, error) {
+	if err := Bind(ctx, conn, p.o.Store, p.o.Partitions); err != nil {
+		return nil, err
+	}
+	s := &state{tables: newTables(), partitions: make([]partition, p.o.Partitions)}
+	if err := s.tables.createStages(ctx, conn); err != nil {
+		return nil, err
+	}
+	rows, err := conn.Query(ctx, "SELECT partition, sequence, coalesce((extract(epoch FROM booked_at) * 1000000)::bigint, 0), window_state FROM positions")
+	if err != nil {
+		return nil, err
+	}
+	var n int
+	var sequence, booked int64
+	var open []byte
+	_, err = pgx.ForEachRow(rows, []any{&n, &sequence, &booked, &open}, func() error {
+		if n < 0 || n >= len(s.partitions) {
+			return fmt.Errorf("partition %d of %d has a position", n, len(s.partitions))
+		}
+		at := &s.partitions[n]
+		at.sequence, at.booked = uint64(sequence), booked*1000
+		return at.window.load(open)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading the positions: %w", err)
+	}
+	if err := p.aheadOfLedger(s); err != nil {
+		return nil, err
+	}
+	return s, s.loadProfiles(ctx, conn)
+}
+
+// ErrAhead says that PostgreSQL holds records that the ledger does not have: the
+// ledger was restored from an older copy. Going on would mix two histories.
+var ErrAhead = errors.New("PostgreSQL holds records that this ledger does not have (was it restored from an older backup?): bring back the newer ledger, or have the schema built anew from the journal")
+
+func (p *Projector) aheadOfLedger(s *state) error {
+	if p.o.Synced == nil {
+		return nil
+	}
+	for i := range s.partitions {
+		if s.partitions[i].sequence > p.o.Synced(i) {
+			return ErrAhead
+		}
+	}
+	return nil
+}
+
+func (s *state) loadProfiles(ctx context.Context, conn *pgx.Conn) error {
+	rows, err := conn.Query(ctx, "SELECT partition, next FROM profile_offsets ORDER BY partition")
+	if err != nil {
+		return err
+	}
+	var n int
+	var next int64
+	if _, err = pgx.ForEachRow(rows, []any{&n, &next}, func() error {
+		for len(s.profiles) <= n {
+			s.profiles = append(s.profiles, 0)
+		}
+		s.profiles[n] = next
+		return nil
+	}); err != nil {
+		return fmt.Errorf("reading the profiles' offsets: %w", err)
+	}
+	rows, err = conn.Query(ctx, "SELECT account FROM members WHERE profile_as_of < profile_wanted ORDER BY account")
+	if err != nil {
+		return err
+	}
+	var account string
+	_, err = pgx.ForEachRow(rows, []any{&account}, func() error {
+		id, err := ledger.ParseAccountID(account)
+		if err == nil {
+			s.behind = append(s.behind, id)
+		}
+		return err
+	})
+	return err
+}
