@@ -8,9 +8,6 @@ import (
 	"tillgate/protocol"
 )
 
-// MaxLines is how many lines a basket may have, as over HTTP.
-const MaxLines = 500
-
 // columns of a line of DE62: id|sku|category|brand|quantity|price|amount.
 const (
 	columnID = iota
@@ -93,7 +90,7 @@ func eachRow(data []byte, take func(*row) Reason) Reason {
 	}
 	var r row
 	for count, more := 0, true; more; count++ {
-		if count == MaxLines {
+		if count == protocol.MaxLines {
 			return TooMany
 		}
 		var line []byte

@@ -13,26 +13,26 @@ type Reason uint8
 const (
 	Fine Reason = iota
 	FrameTooLong
-	BadMTI        // not four digits, or cut off
-	BadBitmap     // not hex digits, or cut off
-	Chained       // a third bitmap
-	Truncated     // the frame ends inside the field
-	BadLength     // the length's digits are not digits
-	TooLong       // longer than the table says
-	UnknownField  // not in the table
-	NotDigits     // n: something else than a digit
-	NotAlnum      // an: something else than letter, digit, space
-	NotText       // ans: invalid UTF-8
-	BadSign       // x+n: neither C nor D
-	BadPadding    // BCD: the unused half byte is not zero
-	Trailing      // bytes after the last field
-	NotARequest   // the MTI is an answer's
-	NotSupported  // an MTI or processing code that means nothing here
-	Missing       // the call needs the field
-	BadContent    // the field's own sub-format is broken
-	OutOfRange    // a date, time or number that cannot be
-	TooMany       // more lines than a basket may have
-	reasonCount   // not a reason
+	BadMTI       // not four digits, or cut off
+	BadBitmap    // not hex digits, or cut off
+	Chained      // a third bitmap
+	Truncated    // the frame ends inside the field
+	BadLength    // the length's digits are not digits
+	TooLong      // longer than the table says
+	UnknownField // not in the table
+	NotDigits    // n: something else than a digit
+	NotAlnum     // an: something else than letter, digit, space
+	NotText      // ans: invalid UTF-8
+	BadSign      // x+n: neither C nor D
+	BadPadding   // BCD: the unused half byte is not zero
+	Trailing     // bytes after the last field
+	NotARequest  // the MTI is an answer's
+	NotSupported // an MTI or processing code that means nothing here
+	Missing      // the call needs the field
+	BadContent   // the field's own sub-format is broken
+	OutOfRange   // a date, time or number that cannot be
+	TooMany      // more lines than a basket may have
+	reasonCount  // not a reason
 )
 
 // structural reports that what follows the field can't be found any more.
@@ -84,7 +84,9 @@ func (f Fault) OK() bool { return f.Reason == Fine }
 // Unreadable reports that not even the bitmap could be read, or that the
 // message is somebody's answer: the connection ends after the refusal. Any
 // other fault is of one message only; the next frame is as good as ever.
-func (f Fault) Unreadable() bool { return f.Reason != Fine && f.Reason <= Chained || f.Reason == NotARequest }
+func (f Fault) Unreadable() bool {
+	return f.Reason != Fine && f.Reason <= Chained || f.Reason == NotARequest
+}
 
 // Error is the fault as a sentence, without any of the message's content.
 func (f Fault) Error() string {

@@ -16,6 +16,7 @@ type Frame struct {
 // Reading and waiting are apart so that the caller's deadlines can tell a till
 // that is silent (it may be, for hours) from one that sends half a frame:
 //
+//	since := ^uint64(0)
 //	for {
 //		for {
 //			frame, ok, err := reader.Next()
@@ -26,7 +27,8 @@ type Frame struct {
 //		switch {
 //		case !reader.Partial():
 //			conn.SetReadDeadline(now().Add(idle))
-//		case reader.Began():           // once a frame: a byte does not buy more time
+//		case reader.Frames() != since: // once a frame: a byte does not buy more time
+//			since = reader.Frames()
 //			conn.SetReadDeadline(now().Add(perFrame))
 //		}
 //		if err := reader.Fill(); err != nil { return err }
@@ -36,7 +38,7 @@ type Reader struct {
 	framing    Framing
 	buffer     []byte
 	start, end int // what is unread
-	began      bool // Began has reported the unfinished frame
+	frames     uint64
 }
 
 const (
@@ -66,7 +68,7 @@ func (r *Reader) Next() (frame Frame, ok bool, err error) {
 			return Frame{}, false, nil
 		}
 		r.start += header + n
-		r.began = false
+		r.frames++
 		if n == 0 {
 			continue
 		}
@@ -83,15 +85,9 @@ func (r *Reader) Next() (frame Frame, ok bool, err error) {
 // Partial reports that a frame has begun and is not there whole.
 func (r *Reader) Partial() bool { return r.end > r.start }
 
-// Began reports once for each unfinished frame that it has begun: the moment
-// at which the caller sets its deadline per frame.
-func (r *Reader) Began() bool {
-	if !r.Partial() || r.began {
-		return false
-	}
-	r.began = true
-	return true
-}
+// Frames counts the frames taken off, keep-alives too: while it stands still,
+// an unfinished frame is the same one, and its deadline is not to be renewed.
+func (r *Reader) Frames() uint64 { return r.frames }
 
 // Fill does one Read into the free part of the buffer. Call it when Next has
 // nothing more. io.EOF between frames is io.EOF; inside a frame it is

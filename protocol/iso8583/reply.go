@@ -106,7 +106,7 @@ func (r *Reply) results(m *Message) Fault {
 func parseLineResults(lines []protocol.LineResult, data []byte) ([]protocol.LineResult, bool) {
 	for entry := range bytes.SplitSeq(data, []byte{';'}) {
 		parts := bytes.Split(entry, []byte{':'})
-		if len(parts) != 4 || len(parts[0]) == 0 || len(lines) == MaxLines {
+		if len(parts) != 4 || len(parts[0]) == 0 || len(lines) == protocol.MaxLines {
 			return lines, false
 		}
 		l := protocol.LineResult{ID: string(parts[0])}

@@ -38,8 +38,9 @@ func (c *Codec) Read(frame []byte, m *Message, in Inbound, x *protocol.Exchange)
 // and go on; what they read after it is not used.
 type mapper struct {
 	*Message
-	req   *protocol.Request
-	fault Fault
+	req    *protocol.Request
+	fault  Fault
+	tender string // DE48 12
 }
 
 func (r *mapper) refuse(field int, why Reason) {
@@ -91,8 +92,8 @@ func (m *Message) begin(req *protocol.Request) {
 // field that is missing, malformed or not supported; req then holds what the
 // answer echoes.
 //
-// Checks that JSON bodies need as well (sums, limits, unique line ids) are
-// protocol.Validate's, which the gateway calls for both edges.
+// Checks of meaning that JSON bodies need as well (sums, limits, unique line
+// ids, who is missing) are protocol.Validate's, for both edges.
 func (m *Message) Request(in Inbound, req *protocol.Request) Fault {
 	m.begin(req)
 	r := mapper{Message: m, req: req}

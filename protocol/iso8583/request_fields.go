@@ -90,7 +90,7 @@ func (r *mapper) loyaltyTag(tag int, value []byte) (ok bool) {
 	case TagStoreGroup:
 		req.StoreGroup = text(req, value)
 	case TagTender:
-		req.Payments = append(req.Payments, protocol.Payment{Tender: text(req, value)})
+		r.tender = text(req, value)
 	case TagPartial:
 		req.Redeem.Partial = string(value) == "Y"
 		return req.Redeem.Partial || string(value) == "N"
@@ -187,15 +187,9 @@ func (r *mapper) results() {
 func (r *mapper) body() {
 	req := r.req
 	switch req.Call {
-	case protocol.CallBalance:
-		r.member()
 	case protocol.CallAuthorize, protocol.CallRedeem:
-		r.need(4)
-		r.member()
 		r.basket()
 	case protocol.CallAccrue:
-		r.need(4)
-		r.member()
 		r.basket()
 		req.Offline = string(req.ISO.MTI[:3]) == "022"
 		req.ISO.Advice = req.Offline
@@ -223,13 +217,6 @@ func (r *mapper) body() {
 	}
 }
 
-// member refuses a call that names nobody.
-func (r *mapper) member() {
-	if r.req.Member.Kind == protocol.NoIdentifier {
-		r.refuse(48, Missing)
-	}
-}
-
 // target is the transaction that the message is about. DE48 05 wins over
 // DE37, which some tills fill with a reference of their own.
 func (r *mapper) target() {
@@ -238,15 +225,15 @@ func (r *mapper) target() {
 	}
 }
 
-// basket reads DE4 and DE62.
+// basket reads DE4 and DE62. A confirm whose DE4 is zeros says no total.
 func (r *mapper) basket() {
 	req := r.req
 	if amount := r.Get(4); len(amount) > 0 {
 		req.Total, _ = parseDigits(amount, 12)
-		req.HasBasket = true
+		req.HasBasket = req.Total > 0 || req.Call != protocol.CallConfirm
 	}
-	if len(req.Payments) > 0 {
-		req.Payments[0].Amount = req.Total
+	if r.tender != "" && req.Total > 0 { // which part it pays is not known yet: at most all
+		req.Payments = append(req.Payments, protocol.Payment{Tender: r.tender, Amount: req.Total})
 	}
 	if lines := r.Get(62); len(lines) > 0 {
 		if why := eachRow(lines, r.line); why != Fine {
