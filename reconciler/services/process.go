@@ -236,8 +236,8 @@ func endOrphan(ctx context.Context, pidFile, marker string) (stranger bool, err 
 		return false, fmt.Errorf("read the pid file: %w", err)
 	}
 	line, _, _ := strings.Cut(string(b), "\n")
-	pid, err := strconv.Atoi(strings.TrimSpace(line))
-	if err != nil || pid <= 1 || !alive(pid) {
+	pid, _ := strconv.Atoi(strings.TrimSpace(line)) // 0 for a file that a crash cut short
+	if pid <= 1 || !alive(pid) {
 		return false, nil
 	}
 	if !strings.Contains(commandLine(ctx, pid), marker) {

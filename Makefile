@@ -1,0 +1,118 @@
+# tillgate. `make` alone explains the targets.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+# What a person may want to change on the command line.
+RUNFLAGS  ?=           # more flags for serve: make run RUNFLAGS='--http 127.0.0.1:9000'
+TESTFLAGS ?=           # more flags for go test: make test TESTFLAGS='-run Hold -v'
+PKG       ?= ./...     # packages to test, race and fuzz: make test PKG=./ledger/...
+FUZZTIME  ?= 20s       # time for each fuzzer
+BENCHFLAGS ?=          # more flags for tillbench
+
+# Comments after a value leave blanks in it.
+override PKG := $(strip $(PKG))
+override FUZZTIME := $(strip $(FUZZTIME))
+
+LINT_VERSION := v2.15.0
+LINT := bin/golangci-lint-$(LINT_VERSION)
+
+.PHONY: help
+help: ## explain the targets
+	@echo 'usage: make TARGET'
+	@echo
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo
+	@echo 'A fresh clone needs Go alone for run and build. For test, `make deps` gets Java and Maven.'
+
+.PHONY: run
+run: build ## build and serve everything in one process, data in ./data, loopback only
+	bin/tillgate serve --dev $(RUNFLAGS)
+
+.PHONY: build
+build: ## build the programs into bin/
+	@mkdir -p bin
+	go build -o bin/ ./cmd/...
+
+# The services run for the tests, and are stopped afterwards if they were
+# started here. The trap stops them after an interrupt, too.
+define with_services
+	@bin/tillservices status >/dev/null 2>&1 || { \
+		trap 'bin/tillservices down >/dev/null' EXIT; \
+		bin/tillservices up; \
+	}; \
+	$(1)
+endef
+
+.PHONY: test
+test: deps bin/tillservices ## run all tests, with a real PostgreSQL and a real Kafka
+	$(call with_services,go test -timeout 10m $(TESTFLAGS) $(PKG))
+
+.PHONY: race
+race: deps bin/tillservices ## run all tests under the race detector
+	$(call with_services,go test -race -timeout 20m $(TESTFLAGS) $(PKG))
+
+.PHONY: check
+check: $(LINT) ## format, vet, lint, house rules, generated files, go.mod
+	@echo 'gofmt'; unformatted=$$(git ls-files -co --exclude-standard '*.go' | xargs gofmt -l); \
+		if [ -n "$$unformatted" ]; then echo "not formatted by gofmt:"; echo "$$unformatted"; exit 1; fi
+	go vet ./...
+	$(LINT) run ./...
+	go test -count=1 ./docs
+	.ci/generated
+	@$(MAKE) --no-print-directory tidy-check
+
+.PHONY: tidy-check
+tidy-check: ## say what `go mod tidy` would change
+	go mod tidy -diff
+
+.PHONY: fuzz
+fuzz: ## run every fuzzer for FUZZTIME each
+	@for package in $$(go list $(PKG)); do \
+		for fuzzer in $$(go test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
+			echo "$$package $$fuzzer"; \
+			go test -run '^$$' -fuzz "^$$fuzzer\$$" -fuzztime $(FUZZTIME) $$package; \
+		done; \
+	done
+
+.PHONY: bench
+bench: build ## measure everything against its baselines; takes minutes
+	go test -run '^$$' -bench . -benchmem $(PKG)
+	bin/tillbench $(BENCHFLAGS)
+
+.PHONY: bench-quick
+bench-quick: build ## the same in short, to see that it runs
+	bin/tillbench --quick $(BENCHFLAGS)
+
+.PHONY: demo
+demo: build ## play a morning of several tills and a web shop
+	bin/tillgate demo
+
+.PHONY: services
+services: deps bin/tillservices ## start a PostgreSQL and a Kafka for tests in the background
+	@bin/tillservices up
+
+.PHONY: services-stop
+services-stop: bin/tillservices ## stop them
+	@bin/tillservices down
+
+.PHONY: deps
+deps: ## install what the tests need and this machine misses
+	@.ci/deps
+
+.PHONY: clean
+clean: services-stop ## remove what was built, the services' data, but not ./data
+	rm -rf bin .services
+
+# Built anew each time: Go knows itself whether it has to.
+.PHONY: bin/tillservices
+bin/tillservices:
+	@mkdir -p bin
+	@go build -o bin/tillservices ./cmd/tillservices
+
+$(LINT):
+	@mkdir -p bin
+	@echo 'building golangci-lint $(LINT_VERSION), once'
+	@GOBIN='$(CURDIR)/bin' go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
+	@mv bin/golangci-lint $(LINT)
