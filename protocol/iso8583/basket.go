@@ -79,43 +79,55 @@ func AppendQuantity(dst []byte, thousandths int64) []byte {
 // row is one line of DE62, cut into columns.
 type row [columnCount][]byte
 
-// eachRow cuts DE62 into rows. It stops at the first malformed one, and at the
-// first that take refuses.
-func eachRow(data []byte, take func(*row) Reason) Reason {
-	if len(data) == 0 {
-		return BadContent
-	}
-	if bytes.IndexByte(data, ':') >= 0 || !visible(data) {
-		return BadContent
-	}
-	var r row
-	for count, more := 0, true; more; count++ {
-		if count == protocol.MaxLines {
-			return TooMany
-		}
-		var line []byte
-		line, data, more = bytes.Cut(data, []byte{';'})
-		if !r.cut(line) || len(r[columnID]) == 0 {
-			return BadContent
-		}
-		if why := take(&r); why != Fine {
-			return why
-		}
-	}
-	return Fine
+// rows reads DE62 line by line.
+type rows struct {
+	left  []byte
+	count int
+	row   row
+	why   Reason // what is wrong with the basket so far
+	ended bool
 }
 
-// cut splits a line into exactly seven columns.
+// next cuts the next line into r.row. It is false after the last line and at
+// the first malformed one, which r.why tells apart.
+func (r *rows) next() bool {
+	if r.ended || r.why != Fine {
+		return false
+	}
+	if r.count == protocol.MaxLines {
+		r.why = TooMany
+		return false
+	}
+	r.count++
+	line := r.left
+	if end := bytes.IndexByte(line, ';'); end >= 0 {
+		line, r.left = line[:end], line[end+1:]
+	} else {
+		r.ended = true
+	}
+	if !r.row.cut(line) {
+		r.why = BadContent
+	}
+	return r.why == Fine
+}
+
+// cut splits a line into exactly seven columns, of which the id is not empty.
 func (r *row) cut(line []byte) bool {
-	for i := range columnCount - 1 {
-		end := bytes.IndexByte(line, '|')
-		if end < 0 {
+	column, start := 0, 0
+	for i, c := range line {
+		switch {
+		case c == '|':
+			if column == columnAmount {
+				return false
+			}
+			r[column] = line[start:i]
+			column, start = column+1, i+1
+		case c == ':' || c < ' ' || c == 0x7f:
 			return false
 		}
-		r[i], line = line[:end], line[end+1:]
 	}
-	r[columnAmount] = line
-	return bytes.IndexByte(line, '|') < 0
+	r[columnAmount] = line[start:]
+	return column == columnAmount && len(r[columnID]) > 0
 }
 
 // parseQuantity reads a decimal with up to three places into thousandths.

@@ -235,23 +235,38 @@ func (r *mapper) basket() {
 	if r.tender != "" && req.Total > 0 { // which part it pays is not known yet: at most all
 		req.Payments = append(req.Payments, protocol.Payment{Tender: r.tender, Amount: req.Total})
 	}
-	if lines := r.Get(62); len(lines) > 0 {
-		if why := eachRow(lines, r.line); why != Fine {
-			r.refuse(62, why)
-		}
+	if r.lines(); len(req.Lines) > 0 {
 		r.need(4)
 	}
 }
 
-// line takes one line of a basket: every number is there.
-func (r *mapper) line(cut *row) Reason {
+// lines reads DE62: what is sold or what comes back.
+func (r *mapper) lines() {
+	basket := r.Get(62)
+	if len(basket) == 0 {
+		return
+	}
+	list := rows{left: basket}
+	for list.next() {
+		if r.req.Call == protocol.CallReturn {
+			list.why = returnLine(r.req, &list.row)
+		} else {
+			list.why = saleLine(r.req, &list.row)
+		}
+	}
+	if list.why != Fine {
+		r.refuse(62, list.why)
+	}
+}
+
+// saleLine takes one line of a basket: every number is there.
+func saleLine(req *protocol.Request, cut *row) Reason {
 	quantity, ok1 := parseQuantity(cut[columnQuantity])
 	price, ok2 := parseDigits(cut[columnPrice], 12)
 	amount, ok3 := parseDigits(cut[columnAmount], 12)
 	if !ok1 || !ok2 || !ok3 {
 		return BadContent
 	}
-	req := r.req
 	n := len(req.Lines)
 	if n < cap(req.Lines) {
 		req.Lines = req.Lines[:n+1]
@@ -273,10 +288,7 @@ func (r *mapper) returned() {
 	if r.req.Target == "" && r.req.Receipt.Number == "" {
 		r.refuse(37, Missing)
 	}
-	if lines := r.Get(62); len(lines) > 0 {
-		if why := eachRow(lines, r.returnLine); why != Fine {
-			r.refuse(62, why)
-		}
+	if r.lines(); len(r.req.ReturnLines) > 0 {
 		return
 	}
 	r.req.ReturnAmount, _ = parseDigits(r.Get(4), 12)
@@ -284,8 +296,8 @@ func (r *mapper) returned() {
 
 // returnLine takes one line of a return: id and quantity count, the rest may
 // be empty. No quantity means all that is left of the line.
-func (r *mapper) returnLine(cut *row) Reason {
-	line := protocol.ReturnLine{ID: text(r.req, cut[columnID])}
+func returnLine(req *protocol.Request, cut *row) Reason {
+	line := protocol.ReturnLine{ID: text(req, cut[columnID])}
 	if quantity := cut[columnQuantity]; len(quantity) > 0 {
 		var ok bool
 		if line.Quantity, ok = parseQuantity(quantity); !ok || line.Quantity == 0 {
@@ -297,7 +309,7 @@ func (r *mapper) returnLine(cut *row) Reason {
 			return BadContent
 		}
 	}
-	r.req.ReturnLines = append(r.req.ReturnLines, line)
+	req.ReturnLines = append(req.ReturnLines, line)
 	return Fine
 }
 

@@ -53,16 +53,31 @@ func nearest(to time.Time, zone *time.Location, date, clock []byte) (best time.T
 		return best, false
 	}
 	year := to.In(zone).Year()
-	for y := year - 1; y <= year+1; y++ {
-		if day > time.Date(y, time.Month(month)+1, 0, 0, 0, 0, 0, time.UTC).Day() {
+	for _, y := range [...]int{year, year - 1, year + 1} {
+		if day > daysIn(y, month) {
 			continue
 		}
 		t := time.Date(y, time.Month(month), day, hour, minute, second, 0, zone)
-		if !ok || t.Sub(to).Abs() < best.Sub(to).Abs() {
+		away := t.Sub(to).Abs()
+		if !ok || away < best.Sub(to).Abs() {
 			best, ok = t, true
+		}
+		if away < halfYear {
+			break // no other year can be nearer
 		}
 	}
 	return best, ok
+}
+
+// halfYear is less than half of the shortest year, by more than a zone's
+// offset can change.
+const halfYear = 180 * 24 * time.Hour
+
+func daysIn(year, month int) int {
+	if month == 2 && (year%4 != 0 || year%100 == 0 && year%400 != 0) {
+		return 28
+	}
+	return [...]int{31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31}[month-1]
 }
 
 // clockOf reads hhmmss.
