@@ -187,6 +187,9 @@ func (b *batch) rows(op *ledger.Operation, data []byte, at *partition) error {
 		b.verdicts[verdict]++
 		windowRow(t.windows, op, sealed, verdict)
 	case ledger.KindShift:
+		if len(op.Data) == 0 {
+			break // declined before anything was matched
+		}
 		if err := shiftRow(t.shifts, op); err != nil {
 			return err
 		}
