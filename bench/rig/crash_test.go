@@ -1,0 +1,147 @@
+package rig_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tillgate/bench/rig"
+	"tillgate/reconciler/services/servicetest"
+)
+
+func TestMain(m *testing.M) { servicetest.Main(m) }
+
+// kills is how often the server is killed; TILLGATE_KILLS asks for more.
+func kills(t *testing.T) int {
+	n := 20
+	if v := os.Getenv("TILLGATE_KILLS"); v != "" {
+		var err error
+		n, err = strconv.Atoi(v)
+		require.NoError(t, err)
+	}
+	return n
+}
+
+// The built server is killed in the middle of load, again and again. Every
+// acknowledged operation is there afterwards, once, in the ledger and in
+// PostgreSQL, and no balance differs from what the answers said.
+func TestKilledServerLosesNothing(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
+	defer cancel()
+	dsn := servicetest.Database(t)
+	dir := servicetest.Dir(t)
+	server := start(ctx, t, dir, dsn)
+
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d, %d kills", seed, kills(t))
+	stop := make(chan struct{})
+	crew := hire(t, server, 8, seed, stop)
+	failed := make(chan error, len(crew))
+	var busy sync.WaitGroup
+	for _, w := range crew {
+		busy.Add(1)
+		go func() {
+			defer busy.Done()
+			failed <- w.Run()
+		}()
+	}
+	rng := rand.New(rand.NewPCG(seed, 3))
+	for range kills(t) {
+		// Between kills the load runs for a while of random length: where in
+		// its work the server is hit is the point of the test.
+		select {
+		case <-time.After(time.Duration(200+rng.IntN(500)) * time.Millisecond):
+		case err := <-failed:
+			require.NoError(t, err)
+			t.Fatal("a worker stopped early")
+		}
+		require.NoError(t, server.Kill(ctx))
+	}
+	close(stop)
+	busy.Wait()
+	for range crew {
+		require.NoError(t, <-failed)
+	}
+
+	shop := rig.NewShop("http://"+server.HTTP, "T9999")
+	defer shop.Close()
+	var books []*rig.Book
+	operations, retries := 0, 0
+	for _, w := range crew {
+		require.NoError(t, w.Repeat())
+		require.NoError(t, w.Book.Balance(shop))
+		require.NoError(t, w.Book.History(shop))
+		require.NotEmpty(t, w.Book.Entries, "a worker that did nothing proves nothing")
+		books = append(books, &w.Book)
+		operations += len(w.Book.Entries)
+		retries += w.Book.Retries
+	}
+	wait, done := context.WithTimeout(ctx, time.Minute)
+	defer done()
+	require.NoError(t, rig.Project(wait, dsn, books))
+	require.Positive(t, retries, "no request was hit by a kill")
+	t.Logf("%d kills, %d acknowledged operations, %d of them sent more than once", server.Kills, operations, retries)
+}
+
+// start builds the server and starts it on a data directory of its own.
+func start(ctx context.Context, t *testing.T, dir, dsn string) *rig.Server {
+	binary, err := rig.Build(ctx, dir)
+	require.NoError(t, err)
+	httpAddress, err := rig.FreePort()
+	require.NoError(t, err)
+	isoAddress, err := rig.FreePort()
+	require.NoError(t, err)
+	server := &rig.Server{
+		Binary: binary, Dir: filepath.Join(dir, "data"), HTTP: httpAddress, ISO: isoAddress,
+		Env: []string{"TILLGATE_POSTGRES=" + dsn},
+	}
+	require.NoError(t, server.Start(ctx))
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 25*time.Second)
+		defer cancel()
+		require.NoError(t, server.Stop(ctx))
+		if t.Failed() {
+			log, err := os.ReadFile(server.Dir + ".log")
+			t.Logf("the server's log (%v):\n%s", err, log)
+		}
+	})
+	return server
+}
+
+// hire registers a member with a card for each of n workers: tills and shops
+// in turn.
+func hire(t *testing.T, server *rig.Server, n int, seed uint64, stop <-chan struct{}) []*rig.Worker {
+	office := rig.NewShop("http://"+server.HTTP, "T0000")
+	defer office.Close()
+	pause := func() { time.Sleep(5 * time.Millisecond) } // before a server that is just starting is tried again
+	var crew []*rig.Worker
+	for i := range n {
+		status, body, err := office.Post("/v1/members", fmt.Sprintf("enrol-%d", i),
+			map[string]any{"phone": fmt.Sprintf("+7701%07d", 1234000+i), "name": "Crew"})
+		require.NoError(t, err)
+		require.Equal(t, 201, status, "%s", body)
+		var member struct{ ID string }
+		require.NoError(t, json.Unmarshal(body, &member))
+		card := fmt.Sprintf("77010000%04d", i)
+		status, body, err = office.Post("/v1/members/"+member.ID+"/cards", fmt.Sprintf("card-%d", i), map[string]any{"number": card})
+		require.NoError(t, err)
+		require.Less(t, status, 300, "%s", body)
+		terminal := fmt.Sprintf("T%04d", i+1)
+		var edge rig.Edge = rig.NewShop("http://"+server.HTTP, terminal)
+		if i%2 == 0 {
+			edge = rig.NewTill(server.ISO, terminal)
+		}
+		t.Cleanup(edge.Close)
+		crew = append(crew, rig.NewWorker(terminal, card, member.ID, edge, seed+uint64(i), stop, pause))
+	}
+	return crew
+}

@@ -1,0 +1,134 @@
+package rig
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// Server is the built binary as a process of its own.
+type Server struct {
+	Binary string
+	Dir    string   // its data
+	HTTP   string   // host:port
+	ISO    string   // host:port
+	Args   []string // further arguments of serve
+	Env    []string // further environment
+
+	mu    sync.Mutex
+	cmd   *exec.Cmd
+	ended chan error
+	log   *os.File
+	Kills int
+}
+
+// Build builds the command into dir and returns its path.
+func Build(ctx context.Context, dir string) (string, error) {
+	path := filepath.Join(dir, "tillgate")
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", path, "tillgate/cmd/tillgate")
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("building tillgate: %w\n%s", err, out)
+	}
+	return path, nil
+}
+
+// FreePort is a loopback address that nobody listens on.
+func FreePort() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return l.Addr().String(), l.Close()
+}
+
+// Start starts the process and waits until it is ready.
+func (s *Server) Start(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var err error
+	if s.log == nil {
+		if s.log, err = os.OpenFile(s.Dir+".log", os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600); err != nil {
+			return err
+		}
+	}
+	args := append([]string{"serve", "--dev", "--data", s.Dir, "--http", s.HTTP, "--iso", s.ISO}, s.Args...)
+	cmd := exec.Command(s.Binary, args...)
+	cmd.Env = append(os.Environ(), s.Env...)
+	cmd.Stdout, cmd.Stderr = s.log, s.log
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	s.cmd, s.ended = cmd, ended
+	return s.ready(ctx)
+}
+
+// ready waits until the server says so, or has ended.
+func (s *Server) ready(ctx context.Context) error {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case err := <-s.ended:
+			s.ended <- err
+			return fmt.Errorf("the server ended before it was ready: %v; see %s.log", err, s.Dir)
+		case <-ctx.Done():
+			return fmt.Errorf("the server is not ready: %w; see %s.log", ctx.Err(), s.Dir)
+		case <-tick.C:
+		}
+		res, err := http.Get("http://" + s.HTTP + "/readyz")
+		if err != nil {
+			continue
+		}
+		_, _ = io.Copy(io.Discard, res.Body) // only the status counts
+		_ = res.Body.Close()                 // it was read
+		if res.StatusCode == http.StatusOK {
+			return nil
+		}
+	}
+}
+
+// Kill ends the process as a power cut would and starts it again.
+func (s *Server) Kill(ctx context.Context) error {
+	s.mu.Lock()
+	if err := s.cmd.Process.Signal(syscall.SIGKILL); err != nil {
+		s.mu.Unlock()
+		return err
+	}
+	<-s.ended
+	s.Kills++
+	s.mu.Unlock()
+	return s.Start(ctx)
+}
+
+// Stop asks the process to end and waits for it.
+func (s *Server) Stop(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cmd == nil {
+		return nil
+	}
+	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return err
+	}
+	var err error
+	select {
+	case err = <-s.ended:
+	case <-ctx.Done():
+		_ = s.cmd.Process.Kill() // it had its time
+		err = fmt.Errorf("the server did not stop: %w", ctx.Err())
+	}
+	s.cmd = nil
+	return errors.Join(err, s.log.Close())
+}
