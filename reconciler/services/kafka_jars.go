@@ -85,7 +85,8 @@ func kafkaJars(ctx context.Context, logf func(string, ...any)) (string, error) {
 		return "", fmt.Errorf("write the list of jars: %w", err)
 	}
 	jars := filepath.Join(work, "jars")
-	cmd := exec.CommandContext(ctx, mvn, "--batch-mode", "--quiet", "dependency:copy-dependencies", "-DoutputDirectory="+jars)
+	cmd := exec.CommandContext(ctx, mvn, "--batch-mode", "--quiet", "-Dstyle.color=never",
+		"dependency:copy-dependencies", "-DoutputDirectory="+jars)
 	cmd.Dir = work
 	if out, err := cmd.CombinedOutput(); err != nil {
 		if ctx.Err() != nil {

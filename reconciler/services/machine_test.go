@@ -120,6 +120,7 @@ func TestStateTellsOfRunningServersOnly(t *testing.T) {
 }
 
 func TestStateDirIsBesideGoMod(t *testing.T) {
+	t.Setenv("TILLGATE_SERVICES", "")
 	dir, err := StateDir()
 	require.NoError(t, err)
 	require.FileExists(t, filepath.Join(filepath.Dir(dir), "go.mod"))
