@@ -109,7 +109,7 @@ func up(ctx context.Context, dir string, out io.Writer) error {
 		select {
 		case err := <-ended:
 			said, _ := os.ReadFile(logPath(dir))
-			return fmt.Errorf("the services did not start (%v):\n%s", err, said)
+			return fmt.Errorf("the services did not start: %w:\n%s", err, said)
 		case <-ctx.Done():
 			_ = supervisor.Process.Signal(syscall.SIGTERM)
 			return fmt.Errorf("the services did not start: %w", context.Cause(ctx))

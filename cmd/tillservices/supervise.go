@@ -65,9 +65,9 @@ func supervise(ctx context.Context, dir string, out io.Writer) error {
 	case <-ctx.Done():
 		return nil
 	case <-postgresDone:
-		return errors.New("PostgreSQL ended by itself; see postgres/log")
+		return errors.New("the database ended by itself; see postgres/log")
 	case <-kafkaDone:
-		return errors.New("Kafka ended by itself; see kafka/log")
+		return errors.New("the broker ended by itself; see kafka/log")
 	}
 }
 
