@@ -33,6 +33,7 @@ func Compile(doc []byte) (*Program, []protocol.Problem) {
 	if len(c.problems) > 0 {
 		return nil, c.problems
 	}
+	c.p.index = newIndex(c.p.selectors)
 	return c.p, nil
 }
 

@@ -12,8 +12,10 @@ func (j *judge) discount() {
 	if !c.present {
 		return
 	}
+	j.tight = false
 	for i := range j.lines {
 		j.room[i] = j.cuttable(i)
+		j.tight = j.tight || j.room[i] < j.net[i]
 	}
 	j.matched = j.matched[:0]
 	for k := range c.rules {
@@ -86,7 +88,7 @@ func (j *judge) cutGroup(g int, den uint64) {
 	receipts := false
 	for m, k := range j.matched {
 		r := &c.rules[k]
-		if r.group != g {
+		if r.group != g || j.absent(r.goods) {
 			continue
 		}
 		if r.kind == cutPerReceipt {
@@ -146,6 +148,9 @@ func (j *judge) cutFigures(r *discountRule, row []u128) {
 			}
 		}
 	}
+	if r.kind == cutPercent && !j.tight {
+		return // a share of the line is never more than the line
+	}
 	for i := range row {
 		if limit := mul64(uint64(j.room[i]), c.scale); limit.less(row[i]) {
 			row[i] = limit
@@ -163,7 +168,7 @@ func (j *judge) cutFigure(r *discountRule, i int) u128 {
 	case cutPerLine:
 		return mul64(uint64(r.minus), c.scale)
 	case cutPerUnit:
-		return mul64(uint64(r.minus), c.scale).mul(uint64(wholeUnits(l)))
+		return mul64(uint64(r.minus), c.scale).mul(uint64(j.units[i]))
 	case cutPrice:
 		// The scale is a multiple of 1000 where there are fixed prices.
 		quantity := l.Quantity

@@ -100,7 +100,7 @@ func (j *judge) earnGroup(g int) {
 	receipts := false
 	for m, k := range j.matched {
 		r := &e.rules[k]
-		if r.group != g {
+		if r.group != g || j.absent(r.goods) {
 			continue
 		}
 		if r.kind == earnPerReceipt {
@@ -144,7 +144,7 @@ func (j *judge) earnFigure(r *earnRule, rate uint64, i int) (u128, bool) {
 	case earnPerLine:
 		return mul64(uint64(r.points), j.p.earn.scale), true
 	case earnPerUnit:
-		u := wholeUnits(&j.lines[i])
+		u := j.units[i]
 		return mul64(uint64(r.points), j.p.earn.scale).mul(uint64(u)), u > 0
 	}
 	return mul64(uint64(j.base[i]), rate), true
@@ -156,7 +156,7 @@ func (j *judge) oneForReceipt(g int) {
 	e := &j.p.earn
 	best, most := -1, u128{}
 	for m, k := range j.matched {
-		if !e.rules[k].lineWise(g) || !j.picksAny(e.rules[k].goods, all) {
+		if !e.rules[k].lineWise(g) || j.absent(e.rules[k].goods) {
 			continue
 		}
 		sum := total(j.row(m))
@@ -176,6 +176,9 @@ func (r *earnRule) lineWise(g int) bool { return r.group == g && r.kind != earnP
 
 // picksAny reports whether a selector picks a line that another doesn't ban.
 func (j *judge) picksAny(sel, never int) bool {
+	if j.absent(never) {
+		return !j.absent(sel)
+	}
 	for i := range j.lines {
 		if j.picks(sel, i) && !j.banned(never, i) {
 			return true
@@ -292,9 +295,10 @@ func (j *judge) multiplyEarn() uint64 {
 				factor *= r.den
 			}
 		}
-		for m := range j.matched {
-			row := j.row(m)
-			row[i] = row[i].mul(factor)
+		for at := i; at < len(j.figures); at += len(j.lines) {
+			if v := &j.figures[at]; !v.zero() {
+				*v = v.mul(factor)
+			}
 		}
 	}
 	return den
@@ -304,7 +308,11 @@ func (j *judge) multiplyEarn() uint64 {
 // ceilings, the last rules first, and to nothing on goods that never earn.
 func (j *judge) limitEarn(den uint64) {
 	e := &j.p.earn
-	if len(e.ceilings) == 0 && e.never == all {
+	none := e.never == all || j.absent(e.never)
+	for k := range e.ceilings {
+		none = none && j.absent(e.ceilings[k].goods)
+	}
+	if none {
 		return
 	}
 	for i := range j.lines {

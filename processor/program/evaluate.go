@@ -21,6 +21,7 @@ func Evaluate(p *Program, f *Facts, r *protocol.Request, at int64, d *Decision) 
 	if !j.measure() {
 		return
 	}
+	j.pick()
 	j.tierNow()
 	j.discount()
 	if !j.redeemed() {
@@ -49,10 +50,9 @@ func (j *judge) begin(p *Program, f *Facts, r *protocol.Request, at int64, d *De
 		j.lines = j.anonymous[:]
 	}
 	n := len(j.lines)
-	j.words = (n + 63) / 64
-	j.columns = resize(j.columns, j.words*len(p.selectors))
-	j.done = resize(j.done, len(p.selectors))
-	for _, s := range []*[]int64{&j.net, &j.room, &j.cut, &j.money, &j.base, &j.earned, &j.weights, &j.caps, &j.out} {
+	j.picked = resize(j.picked, n*p.index.words)
+	j.present = resize(j.present, p.index.words)
+	for _, s := range []*[]int64{&j.net, &j.room, &j.cut, &j.money, &j.base, &j.earned, &j.units, &j.weights, &j.caps, &j.out} {
 		*s = resize(*s, n)
 	}
 	d.HoldSeconds = p.holdDefault
@@ -84,7 +84,7 @@ func (j *judge) measure() bool {
 		if a < 0 || a > MaxAmount || j.lines[i].Quantity < 0 || j.lines[i].Quantity > maxUnits*1000 {
 			return j.refuse(protocol.InvalidAmount, "an amount or quantity is out of range")
 		}
-		j.net[i] = a
+		j.net[i], j.units[i] = a, wholeUnits(&j.lines[i])
 		total += a
 	}
 	if total > MaxAmount {
@@ -148,7 +148,7 @@ func (j *judge) finish() {
 			Discount: j.cut[i], Redeemed: j.money[i], Earned: j.earned[i],
 			Payable: l.Amount - j.cut[i] - j.money[i],
 		}
-		units := wholeUnits(l)
+		units := j.units[i]
 		if units > 1 && (one.Payable != l.Amount || l.Amount%units != 0) {
 			from := len(j.pieces)
 			j.pieces = Pieces(j.pieces, one.Payable, l.Quantity)

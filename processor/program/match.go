@@ -25,16 +25,15 @@ type judge struct {
 	lines     []protocol.Line
 	anonymous [1]protocol.Line
 
-	// columns are one bit per line for each selector, computed when first
-	// asked for.
-	words   int
-	columns []uint64
-	done    []bool
+	picked  []uint64 // one bit per selector for each line
+	present []uint64 // the same for the whole receipt
 
 	// Per line: net is what remains of the amount after discounts, room what
 	// discounts may still take, base what earns, money what points pay.
 	net, room, cut, money, base, earned []int64
 	weights, caps, out                  []int64
+	tight                               bool     // some line has less room than it costs
+	units                               []int64  // whole ones, 0 of a weighed line
 	factors                             []uint64 // of multiply
 	figures                             []u128   // rows of one line each, see contest
 	matched                             []int    // rules whose conditions hold, by number
@@ -57,43 +56,29 @@ func resize[T any](s []T, n int) []T {
 	return s
 }
 
-// column is the bit set of the lines that a selector picks.
-func (j *judge) column(sel int) []uint64 {
-	c := j.columns[sel*j.words : (sel+1)*j.words]
-	if j.done[sel] {
-		return c
-	}
-	j.done[sel] = true
-	s := &j.p.selectors[sel]
+// pick finds, for each line, the selectors that pick it.
+func (j *judge) pick() {
+	x := &j.p.index
 	for i := range j.lines {
-		if s.picks(&j.lines[i]) {
-			c[i>>6] |= 1 << (i & 63)
+		row := j.picked[i*x.words : (i+1)*x.words]
+		x.pick(&j.lines[i], row)
+		for w := range row {
+			j.present[w] |= row[w]
 		}
 	}
-	return c
 }
 
 // picks reports whether a selector picks line i.
 func (j *judge) picks(sel, i int) bool {
-	return sel == all || j.column(sel)[i>>6]>>(i&63)&1 == 1
+	return sel == all || j.picked[i*j.p.index.words+sel>>6]>>(sel&63)&1 == 1
 }
 
 // banned is picks for `never`, where no selector means no line.
 func (j *judge) banned(sel, i int) bool { return sel != all && j.picks(sel, i) }
 
-func (s *selector) picks(l *protocol.Line) bool {
-	if !s.category.empty() && !s.category.has(l.Category) ||
-		!s.sku.empty() && !s.sku.has(l.SKU) ||
-		!s.brand.empty() && !s.brand.has(l.Brand) ||
-		!s.supplier.empty() && !s.supplier.has(l.Supplier) ||
-		!s.tag.empty() && !s.tag.hasAny(l.Tags) {
-		return false
-	}
-	if !s.priced {
-		return true
-	}
-	price := unitPrice(l)
-	return price >= s.priceFrom && price < s.priceBelow
+// absent reports whether a selector picks no line of the receipt.
+func (j *judge) absent(sel int) bool {
+	return sel != all && j.present[sel>>6]>>(sel&63)&1 == 0
 }
 
 // unitPrice is the price that price bands look at: the line's own, else its

@@ -31,7 +31,7 @@ type Program struct {
 	tiers tiers
 
 	selectors []selector
-	conds     []cond
+	index     index
 	discounts discounts
 	earn      earnRules
 	redeem    redeemRules

@@ -81,6 +81,10 @@ func Spread(sum int64, weights, caps, out []int64) {
 	if total == 0 || left <= 0 {
 		return
 	}
+	if one := alone(total, weights, caps, out); one >= 0 {
+		out[one] = left
+		return
+	}
 	switch {
 	case len(out) <= 32:
 		var rests [32]uint64
@@ -90,6 +94,20 @@ func Spread(sum int64, weights, caps, out []int64) {
 	default:
 		share(left, total, weights, caps, out, make([]uint64, len(out)))
 	}
+}
+
+// alone is the line that has all of the weight; −1 if several have a part.
+func alone(total int64, weights, caps, out []int64) int {
+	for i, w := range weights {
+		if w == 0 || full(i, caps, out) {
+			continue
+		}
+		if w == total {
+			return i
+		}
+		break
+	}
+	return -1
 }
 
 // shareMany keeps its large buffer out of the frame of the usual receipt.
@@ -115,10 +133,10 @@ func share(left, total int64, weights, caps, out []int64, rests []uint64) {
 		rest -= int64(q)
 	}
 	for ; rest > 0; rest-- {
-		best := 0
+		best, most := 0, uint64(0)
 		for i, r := range rests {
-			if r > rests[best] {
-				best = i
+			if r > most {
+				best, most = i, r
 			}
 		}
 		out[best]++

@@ -15,7 +15,7 @@ type unitRun struct {
 // don't divide has units of two prices, as its fiscal pieces have.
 func (j *judge) unitsOf(sel int, open bool, runs []unitRun) []unitRun {
 	for i := range j.lines {
-		units := wholeUnits(&j.lines[i])
+		units := j.units[i]
 		if units == 0 || open && j.room[i] == 0 || !j.picks(sel, i) {
 			continue
 		}
@@ -37,10 +37,24 @@ func (j *judge) unitsOf(sel int, open bool, runs []unitRun) []unitRun {
 	return runs
 }
 
+// countUnits is how many units a selector picks.
+func (j *judge) countUnits(sel int) int64 {
+	var have int64
+	for i, units := range j.units {
+		if j.picks(sel, i) {
+			have += units
+		}
+	}
+	return have
+}
+
 // unitFigures is M for N and "every N-th": the units stand in consecutive
 // groups, in each the cheapest are discounted, and the discount is spread over
 // the group's units, so that returning one of them is fair.
 func (j *judge) unitFigures(r *discountRule, row []u128) {
+	if j.countUnits(r.goods) < r.take {
+		return
+	}
 	j.runs = j.unitsOf(r.goods, true, j.runs[:0])
 	j.group = j.group[:0]
 	var have int64 // units in the group so far
@@ -109,6 +123,9 @@ func (j *judge) bundleFigures(r *discountRule, row []u128) {
 // bundleSets is the largest number of sets that can be put together.
 func (j *judge) bundleSets(r *discountRule) int64 {
 	low, high := int64(0), int64(maxUnits*MaxLines)
+	for k := range r.parts {
+		high = min(high, j.countUnits(r.parts[k].goods)/r.parts[k].quantity)
+	}
 	for low < high {
 		mid := (low + high + 1) / 2
 		if j.takeBundle(r, mid, nil) {
