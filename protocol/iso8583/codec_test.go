@@ -165,7 +165,7 @@ func TestOwnBytesAreBounded(t *testing.T) {
 
 func TestTable(t *testing.T) {
 	last := 1
-	for _, f := range Table() {
+	for _, f := range table {
 		require.Greater(t, f.Number, last, "ascending, 1 and 65 are bitmaps")
 		require.NotEqual(t, 65, f.Number)
 		require.NotEmpty(t, f.Name)

@@ -107,12 +107,6 @@ const MaxFrame = 8 << 10
 // slots is how many values a Message may hold.
 const slots = len(table)
 
-// Table is a copy of the field table, by number.
-func Table() []Field {
-	rows := table
-	return rows[:]
-}
-
 // Profile is a listener's dialect. The zero Profile is the default: ASCII
 // fields, binary bitmap, two bytes of big-endian length, no TPDU.
 type Profile struct {
