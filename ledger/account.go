@@ -32,11 +32,9 @@ type Account struct {
 	LastPurchase  int64 // business date of the newest purchase, unix ns
 	FirstPurchase int64
 
-	// Scheduled is the due index entry that exists for the account, 0 for none.
+	// Scheduled is the minute (unix time / 60 s) of the account's entry in the
+	// due index, 0 for none.
 	Scheduled int64
-
-	Code      Key // the live one-time code's hash, zero for none
-	CodeUntil int64
 }
 
 // Hold is points pinned for an authorization. Its figures are in the journal

@@ -121,6 +121,10 @@ type Balance struct {
 	Available, Pending, Held, Deficit int64
 }
 
+// HoldSelf in [Operation.Hold] stands for the operation's own id, which
+// nobody knows before [Tx.Append] gives it.
+const HoldSelf = ^OpID(0)
+
 // Operation is one record of the journal: what was asked, what was answered
 // and every effect. It holds account ids and no identifier of a person.
 //
@@ -143,6 +147,12 @@ type Operation struct {
 	Prev    OpID // the account's operation before this one; 0 for its first
 	Parent  OpID // the hold or sale that it is about
 	Target  OpID // of a reversal or resolution: what was undone or decided
+	// Undoes is, of a reversal, the kind of what it undoes: it says what
+	// becomes of the sale (see applySale).
+	Undoes Kind
+	// Figures is the record with the figures of the hold that ends: set by
+	// Append where Drop is, so that the record alone tells the sale.
+	Figures OpID
 	Program uint32
 
 	Merchant, Terminal, Store, Cashier, Channel string
@@ -176,18 +186,21 @@ type Operation struct {
 	Extend    int64     // lots without a term of their own end at Extend, if that is later
 	Drop      OpID      // the hold that ends
 	Lots      []LotPart // added to the account's lots (negative: taken)
-	Hold      OpID      // the hold that is put, 0 for none
+	Hold      OpID      // the hold that is put, 0 for none; HoldSelf for the operation's own id
 	HoldUntil int64
 	Pins      []LotPart // what the hold pins, or what a sale has consumed
 	EarnedLot LotPart   // the sale's own lot: its dates and points
 	Owed      int64     // change of the deficit (negative: owes more)
 	Spent     DaySum    // change of the money paid on its day
-	Purchase  bool      // counts as a purchase (last purchase, first purchase)
+	Purchase  bool      // counts as a purchase (last purchase, first purchase); of a reversal: counts one back
 	TierUntil int64     // KindTier: end of the assignment, 0 for none
 	Into      AccountID // KindMerge: where the account lives on
 	Referrer  AccountID // KindEnrol, KindRegister: who invited the member, 0 for nobody
 	Transfers []Transfer
 	Source    OpID // KindPostIn: the operation that sent it
+	// SourceIndex is, of KindPostIn, which of the source's transfers this is.
+	SourceIndex uint16
+	Sums        []DaySum // KindPostIn: sums that came along, in a merge
 
 	Legs  [LegCount]int64 // Σ = 0; the account's four are set by Append
 	After Balance

@@ -1,0 +1,184 @@
+package ledger
+
+import "strings"
+
+// Apply makes the account what it is after op. It is pure: the same account
+// and record always give the same account, so that replaying the journal
+// gives the same bytes. Effects are taken in this order: identity, Extend,
+// Drop, Lots, Hold, Owed, Spent and Purchase, tier, Into.
+//
+// A record that would take more than there is, or break another invariant,
+// gets a [RefusedError]; the account is spoiled then, so apply to a copy.
+func Apply(a *Account, op *Operation) error {
+	if err := applyIdentity(a, op); err != nil {
+		return err
+	}
+	if err := applyPoints(a, op); err != nil {
+		return err
+	}
+	applySums(a, op)
+	applyStanding(a, op)
+	a.Last = op.ID
+	if len(a.Lots) > tidyLots {
+		a.Lots = mergeOldest(a.Lots, a.Through)
+	}
+	if len(a.Lots) > MaxLots {
+		return refuse(op, "the account would have more than %d lots", MaxLots)
+	}
+	a.Scheduled = dueMinute(a)
+	return nil
+}
+
+func applyIdentity(a *Account, op *Operation) error {
+	if op.Account == 0 {
+		return refuse(op, "it names no account")
+	}
+	if op.Kind == KindEnrol {
+		if a.ID != 0 {
+			return ErrExists
+		}
+		a.ID, a.Created = op.Account, op.Time
+		a.Merchant = strings.Clone(op.Merchant)
+	}
+	if a.ID != op.Account {
+		return refuse(op, "it is about another account")
+	}
+	// A due record stands for the moment at which it fell due: what falls
+	// due after it is still to come.
+	through := op.Time
+	if op.Due != 0 {
+		through = op.Due
+	}
+	if through < a.Through {
+		return refuse(op, "time goes back")
+	}
+	a.Through = through
+	return nil
+}
+
+func applyPoints(a *Account, op *Operation) error {
+	if op.Extend != 0 {
+		a.Lots = extendLots(a.Lots, op.Extend)
+	}
+	if op.Drop != 0 && !dropHold(a, op.Drop) {
+		return refuse(op, "the hold %s does not exist", op.Drop)
+	}
+	for _, part := range op.Lots {
+		if !addPart(&a.Lots, part) {
+			return refuse(op, "a lot does not have %d points", -part.Points)
+		}
+	}
+	if op.Hold != 0 {
+		if err := putHold(a, op); err != nil {
+			return err
+		}
+	}
+	a.Deficit += op.Owed
+	if a.Deficit > 0 || a.Deficit < -MaxPoints {
+		return refuse(op, "the deficit would be %d", a.Deficit)
+	}
+	return nil
+}
+
+func dropHold(a *Account, id OpID) bool {
+	for i := range a.Holds {
+		if a.Holds[i].ID == id {
+			// The order is that of creation: it tells nothing, but bytes
+			// must be the same in every replay. The emptied place keeps its
+			// pins' room for the next hold.
+			gone := a.Holds[i]
+			copy(a.Holds[i:], a.Holds[i+1:])
+			a.Holds[len(a.Holds)-1] = Hold{Pins: gone.Pins[:0]}
+			a.Holds = a.Holds[:len(a.Holds)-1]
+			return true
+		}
+	}
+	return false
+}
+
+func putHold(a *Account, op *Operation) error {
+	if a.Hold(op.Hold) != nil {
+		return refuse(op, "the hold %s exists", op.Hold)
+	}
+	if len(a.Holds) >= MaxHolds {
+		return refuse(op, "the account would have more than %d holds", MaxHolds)
+	}
+	for _, p := range op.Pins {
+		if p.Points <= 0 || p.Points > MaxPoints {
+			return refuse(op, "a hold pins %d points of a lot", p.Points)
+		}
+	}
+	n := len(a.Holds)
+	if n < cap(a.Holds) {
+		a.Holds = a.Holds[:n+1]
+	} else {
+		a.Holds = append(a.Holds, Hold{})
+	}
+	h := &a.Holds[n]
+	h.ID, h.Op, h.Until = op.Hold, op.ID, op.HoldUntil
+	h.Pins = append(h.Pins[:0], op.Pins...)
+	return nil
+}
+
+func applySums(a *Account, op *Operation) {
+	if op.Spent.Spent != 0 {
+		a.Days = addDay(a.Days, op.Spent)
+		a.Lifetime += op.Spent.Spent
+	}
+	for _, d := range op.Sums {
+		a.Days = addDay(a.Days, d)
+		a.Lifetime += d.Spent
+	}
+	switch {
+	case !op.Purchase:
+	case op.Kind == KindReverse || op.Kind == KindReturn:
+		if a.Purchases > 0 {
+			a.Purchases--
+		}
+	default:
+		a.Purchases++
+		a.LastPurchase = max(a.LastPurchase, op.At)
+		if a.FirstPurchase == 0 || op.At < a.FirstPurchase {
+			a.FirstPurchase = op.At
+		}
+	}
+}
+
+func applyStanding(a *Account, op *Operation) {
+	switch op.Kind {
+	case KindEnrol, KindRegister:
+		if op.Registered && !a.Registered {
+			a.Registered, a.Joined = true, op.Time
+		}
+		if op.Referrer != 0 {
+			a.Referrer = op.Referrer
+		}
+	case KindErase:
+		a.Erased = true
+	case KindTier:
+		a.Tier, a.TierUntil = strings.Clone(op.Tier), op.TierUntil
+	case KindMerge:
+		if op.Into != 0 {
+			// The sums have gone along with the transfers.
+			a.Into, a.Lifetime, a.Days = op.Into, 0, a.Days[:0]
+		}
+	}
+}
+
+// copyAccount makes dst equal to src, in the room that dst has. Nothing is
+// shared but strings.
+func copyAccount(dst, src *Account) {
+	lots, holds, days := dst.Lots[:0], dst.Holds, dst.Days[:0]
+	*dst = *src
+	dst.Lots = append(lots, src.Lots...)
+	dst.Days = append(days, src.Days...)
+	if cap(holds) < len(src.Holds) {
+		holds = make([]Hold, len(src.Holds))
+	}
+	dst.Holds = holds[:len(src.Holds)]
+	for i := range src.Holds {
+		pins := dst.Holds[i].Pins[:0]
+		dst.Holds[i] = src.Holds[i]
+		dst.Holds[i].Pins = append(pins, src.Holds[i].Pins...)
+	}
+}

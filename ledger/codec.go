@@ -1,0 +1,385 @@
+package ledger
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+)
+
+// Every record begins with the same two bytes:
+//
+//	offset  size  what
+//	0       1     kind of the record (tag…)
+//	1       1     version of its layout, from 1
+//
+// A reader that meets a version it does not know stops with a
+// [VersionError]; it never guesses. Golden files in testdata keep the bytes
+// of every version ever written.
+const (
+	tagOperation byte = 'J'
+	tagAccount   byte = 'A'
+	tagSale      byte = 'S'
+	tagDups      byte = 'D'
+	tagReceipts  byte = 'R'
+	tagShift     byte = 'B'
+	tagLink      byte = 'I'
+	tagProfile   byte = 'P'
+	tagParked    byte = 'Z'
+	tagCode      byte = 'K'
+	tagTransfer  byte = 'O'
+	tagWatermark byte = 'W'
+	tagProgram   byte = 'G'
+	tagMeta      byte = 'X'
+	tagWindow    byte = 'N'
+)
+
+// VersionError says that a record was written by another program version
+// than this one, or is no record of the kind that was expected. Nothing can
+// be concluded from its bytes.
+type VersionError struct {
+	Want, Tag, Version byte
+}
+
+func (e *VersionError) Error() string {
+	if e.Want != e.Tag {
+		return fmt.Sprintf("ledger: a record of kind %q was expected, this one begins with %#x", e.Want, e.Tag)
+	}
+	return fmt.Sprintf("ledger: record of kind %q has version %d, which this program does not know; use the program that wrote it, or a newer one", e.Tag, e.Version)
+}
+
+// ErrCorrupt is what every decoder answers for bytes that no encoder of this
+// package has written.
+var ErrCorrupt = errors.New("ledger: corrupt record")
+
+// A coder writes a record or reads one: a layout is described once, by a
+// function that visits its fields in order, so that both directions can't
+// part. Numbers are unsigned or zigzag varints unless "fixed", which is
+// big-endian; strings and lists have their length in front.
+//
+// A record has one encoding only: a reader refuses varints that are longer
+// than needed, fields that are marked as present and empty, and bytes after
+// the end. What decodes therefore encodes to the same bytes.
+type coder struct {
+	buf     []byte
+	text    string // the record as a string: what is read shares it, one allocation in all
+	pos     int
+	reading bool
+	mask    uint64 // presence of optional fields
+	bit     uint   // the next optional field
+	err     error
+}
+
+// begin starts to read a record or returns a writer that appends to dst.
+func writer(dst []byte, tag, version byte) coder {
+	return coder{buf: append(dst, tag, version)}
+}
+
+func reader(rec []byte, tag, version byte) (coder, error) {
+	if len(rec) < 2 {
+		return coder{}, fmt.Errorf("%w: shorter than its header", ErrCorrupt)
+	}
+	if rec[0] != tag || rec[1] != version {
+		return coder{}, &VersionError{Want: tag, Tag: rec[0], Version: rec[1]}
+	}
+	return coder{buf: rec, text: string(rec), pos: 2, reading: true}, nil
+}
+
+// end finishes reading: nothing may be left.
+func (c *coder) end() error {
+	if c.err == nil && c.pos != len(c.buf) {
+		c.fail("bytes after its end")
+	}
+	return c.err
+}
+
+func (c *coder) fail(why string) {
+	if c.err == nil {
+		c.err = fmt.Errorf("%w: %s at byte %d", ErrCorrupt, why, c.pos)
+	}
+	c.pos = len(c.buf)
+}
+
+// has visits the presence of an optional field: present tells a writer
+// whether the field has a value, and a reader is told by the mask.
+func (c *coder) has(present bool) bool {
+	bit := uint64(1) << c.bit
+	c.bit++
+	if c.reading {
+		return c.mask&bit != 0 && c.err == nil
+	}
+	if present {
+		c.mask |= bit
+	}
+	return present
+}
+
+// need refuses an optional field that was marked as present and is empty.
+func (c *coder) need(nonzero bool) {
+	if c.reading && c.err == nil && !nonzero {
+		c.fail("a field that is present and empty")
+	}
+}
+
+func (c *coder) uvarint(v *uint64) {
+	if !c.reading {
+		c.buf = binary.AppendUvarint(c.buf, *v)
+		return
+	}
+	x, n := binary.Uvarint(c.buf[c.pos:])
+	if n <= 0 || (n > 1 && c.buf[c.pos+n-1] == 0) {
+		c.fail("a malformed number")
+		*v = 0
+		return
+	}
+	c.pos += n
+	*v = x
+}
+
+func (c *coder) int64(v *int64) {
+	if !c.reading {
+		c.buf = binary.AppendUvarint(c.buf, uint64(*v)<<1^uint64(*v>>63))
+		return
+	}
+	var u uint64
+	c.uvarint(&u)
+	*v = int64(u>>1) ^ -int64(u&1)
+}
+
+func (c *coder) int32(v *int32) {
+	x := int64(*v)
+	c.int64(&x)
+	if x < math.MinInt32 || x > math.MaxInt32 {
+		c.fail("a number out of range")
+		x = 0
+	}
+	*v = int32(x)
+}
+
+func (c *coder) uint32(v *uint32) {
+	x := uint64(*v)
+	c.uvarint(&x)
+	if x > math.MaxUint32 {
+		c.fail("a number out of range")
+		x = 0
+	}
+	*v = uint32(x)
+}
+
+func (c *coder) byte(v *byte) {
+	if !c.reading {
+		c.buf = append(c.buf, *v)
+		return
+	}
+	if c.pos >= len(c.buf) {
+		c.fail("cut short")
+		*v = 0
+		return
+	}
+	*v = c.buf[c.pos]
+	c.pos++
+}
+
+func (c *coder) bool(v *bool) {
+	var b byte
+	if *v {
+		b = 1
+	}
+	c.byte(&b)
+	if b > 1 {
+		c.fail("a malformed flag")
+	}
+	*v = b == 1
+}
+
+// fixed visits eight big-endian bytes.
+func (c *coder) fixed(v *uint64) {
+	if !c.reading {
+		c.buf = binary.BigEndian.AppendUint64(c.buf, *v)
+		return
+	}
+	if len(c.buf)-c.pos < 8 {
+		c.fail("cut short")
+		*v = 0
+		return
+	}
+	*v = binary.BigEndian.Uint64(c.buf[c.pos:])
+	c.pos += 8
+}
+
+func (c *coder) time(v *int64) {
+	u := uint64(*v)
+	c.fixed(&u)
+	*v = int64(u)
+}
+
+func (c *coder) op(v *OpID)           { c.fixed((*uint64)(v)) }
+func (c *coder) account(v *AccountID) { c.fixed((*uint64)(v)) }
+
+func (c *coder) raw(v []byte) {
+	if !c.reading {
+		c.buf = append(c.buf, v...)
+		return
+	}
+	if len(c.buf)-c.pos < len(v) {
+		c.fail("cut short")
+		return
+	}
+	copy(v, c.buf[c.pos:])
+	c.pos += len(v)
+}
+
+// length visits a length or count of things that take at least min bytes
+// each, so that no record makes a reader allocate more than its own size.
+func (c *coder) length(n, min int) int {
+	u := uint64(n)
+	c.uvarint(&u)
+	if c.reading && u > uint64(len(c.buf)-c.pos)/uint64(min) {
+		c.fail("a length beyond its end")
+		return 0
+	}
+	return int(u)
+}
+
+func (c *coder) string(v *string) {
+	n := c.length(len(*v), 1)
+	if !c.reading {
+		c.buf = append(c.buf, *v...)
+		return
+	}
+	*v = c.text[c.pos : c.pos+n]
+	c.pos += n
+}
+
+// bytes visits a byte string; a reader copies it.
+func (c *coder) bytes(v *[]byte) {
+	n := c.length(len(*v), 1)
+	if !c.reading {
+		c.buf = append(c.buf, *v...)
+		return
+	}
+	*v = append((*v)[:0], c.buf[c.pos:c.pos+n]...)
+	c.pos += n
+}
+
+// items visits a list of things that take at least min bytes each. A reader
+// uses the room that the list already has.
+func items[T any](c *coder, s *[]T, min int, visit func(*coder, *T)) {
+	n := c.length(len(*s), min)
+	if c.reading {
+		*s = resize(*s, n)
+	}
+	for i := range *s {
+		visit(c, &(*s)[i])
+	}
+}
+
+func resize[T any](s []T, n int) []T {
+	if cap(s) < n {
+		return make([]T, n)
+	}
+	return s[:n]
+}
+
+// Optional fields: present in the record only when they are not zero.
+
+func (c *coder) optInt(v *int64) {
+	if c.has(*v != 0) {
+		c.int64(v)
+		c.need(*v != 0)
+	} else if c.reading {
+		*v = 0
+	}
+}
+
+func (c *coder) optInt32(v *int32) {
+	if c.has(*v != 0) {
+		c.int32(v)
+		c.need(*v != 0)
+	} else if c.reading {
+		*v = 0
+	}
+}
+
+func (c *coder) optUint32(v *uint32) {
+	if c.has(*v != 0) {
+		c.uint32(v)
+		c.need(*v != 0)
+	} else if c.reading {
+		*v = 0
+	}
+}
+
+func (c *coder) optTime(v *int64) {
+	if c.has(*v != 0) {
+		c.time(v)
+		c.need(*v != 0)
+	} else if c.reading {
+		*v = 0
+	}
+}
+
+func (c *coder) optOp(v *OpID) {
+	if c.has(*v != 0) {
+		c.op(v)
+		c.need(*v != 0)
+	} else if c.reading {
+		*v = 0
+	}
+}
+
+func (c *coder) optAccount(v *AccountID) {
+	if c.has(*v != 0) {
+		c.account(v)
+		c.need(*v != 0)
+	} else if c.reading {
+		*v = 0
+	}
+}
+
+func (c *coder) optString(v *string) {
+	if c.has(*v != "") {
+		c.string(v)
+		c.need(*v != "")
+	} else if c.reading {
+		*v = ""
+	}
+}
+
+func (c *coder) optBytes(v *[]byte) {
+	if c.has(len(*v) != 0) {
+		c.bytes(v)
+		c.need(len(*v) != 0)
+	} else if c.reading {
+		*v = (*v)[:0]
+	}
+}
+
+func optList[T any](c *coder, s *[]T, min int, visit func(*coder, *T)) {
+	if c.has(len(*s) != 0) {
+		items(c, s, min, visit)
+		c.need(len(*s) != 0)
+	} else if c.reading {
+		*s = (*s)[:0]
+	}
+}
+
+func stringItem(c *coder, s *string) { c.string(s) }
+
+func partItem(c *coder, p *LotPart) {
+	// Dates are fixed: as varints they would take nine bytes.
+	c.time(&p.Active)
+	c.time(&p.Expires)
+	c.int64(&p.Points)
+	c.bool(&p.Own)
+}
+
+func daySumItem(c *coder, d *DaySum) {
+	c.int32(&d.Day)
+	c.int64(&d.Spent)
+}
+
+const (
+	partMin   = 18 // bytes that a part takes at least
+	daySumMin = 2
+)

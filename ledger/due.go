@@ -1,0 +1,178 @@
+package ledger
+
+import "math"
+
+const (
+	minute = 60_000_000_000
+	never  = math.MaxInt64
+)
+
+// nextDue is when the next thing of the account falls due: the end of a hold,
+// the activation or expiry of lots, the end of a tier that was assigned by
+// hand. Never earlier than Through; never if there is nothing.
+func nextDue(a *Account) int64 {
+	next := int64(never)
+	for i := range a.Holds {
+		next = min(next, a.Holds[i].Until)
+	}
+	for _, l := range a.Lots {
+		if l.Active > a.Through {
+			next = min(next, l.Active)
+		}
+		if l.Expires != 0 {
+			next = min(next, l.Expires)
+		}
+	}
+	if a.TierUntil != 0 {
+		next = min(next, a.TierUntil)
+	}
+	return max(next, a.Through)
+}
+
+// dueMinute is the minute of the due index under which the account belongs: by
+// its end something has fallen due. 0 for nothing.
+func dueMinute(a *Account) int64 {
+	next := nextDue(a)
+	if next == never {
+		return 0
+	}
+	return next/minute + 1
+}
+
+// due decides the next record that the account owes up to now, or reports
+// that there is none. It is pure. Of things due at one moment a hold ends
+// first, then lots activate, then lots lapse, then a tier ends: each record
+// has its own Due, so that the books do not depend on when somebody looked.
+func due(a *Account, now int64, op *Operation) bool {
+	at := nextDue(a)
+	if at > now {
+		return false
+	}
+	resetOperation(op)
+	op.Account, op.Merchant, op.At, op.Due = a.ID, a.Merchant, at, at
+	switch {
+	case dueHold(a, at, op):
+	case dueActivation(a, at, op):
+	case dueLapse(a, at, op):
+	default:
+		op.Kind, op.Status = KindTier, "ended" // Tier "": the assignment is over
+	}
+	return true
+}
+
+func dueHold(a *Account, at int64, op *Operation) bool {
+	for i := range a.Holds {
+		h := &a.Holds[i]
+		if h.Until <= at {
+			op.Kind, op.Status = KindExpire, SaleExpired.String()
+			op.Parent, op.Drop = h.ID, h.ID
+			op.Lots = append(op.Lots, h.Pins...)
+			op.Points = h.Held()
+			return true
+		}
+	}
+	return false
+}
+
+// dueActivation activates all lots of one date; what the member owes is taken
+// from them first.
+func dueActivation(a *Account, at int64, op *Operation) bool {
+	owed := -a.Deficit
+	for _, l := range a.Lots {
+		if l.Active <= a.Through || l.Active > at {
+			continue
+		}
+		op.Kind, op.Status = KindActivate, "activated"
+		op.Points += l.Points
+		if repaid := min(owed, l.Points); repaid > 0 {
+			owed -= repaid
+			op.Owed += repaid
+			l.Points = -repaid
+			op.Lots = append(op.Lots, l)
+		}
+	}
+	return op.Kind == KindActivate
+}
+
+func dueLapse(a *Account, at int64, op *Operation) bool {
+	for _, l := range a.Lots {
+		if l.Expires == 0 || l.Expires > at {
+			break // they are ordered by expiry
+		}
+		op.Kind, op.Status = KindLapse, "lapsed"
+		op.Points += l.Points
+		op.Legs[LegExpired] += l.Points
+		l.Points = -l.Points
+		op.Lots = append(op.Lots, l)
+	}
+	return op.Kind == KindLapse
+}
+
+// resetOperation empties op and keeps the room of its lists.
+func resetOperation(op *Operation) {
+	*op = Operation{
+		Dups: op.Dups[:0], Lines: op.Lines[:0], Rules: op.Rules[:0], Hints: op.Hints[:0],
+		Warnings: op.Warnings[:0], Flags: op.Flags[:0], Lots: op.Lots[:0], Pins: op.Pins[:0],
+		Transfers: op.Transfers[:0], Sums: op.Sums[:0], Data: op.Data[:0],
+	}
+}
+
+// postIn decides how an arriving transfer is booked to the account: points
+// that arrive repay what is owed first; points that are taken come from their
+// own lot, then from what is pending, then from what is available, and the
+// rest is owed (L5, F5). An account that was merged passes everything on. It
+// is pure; received is what leaves the transit account.
+func postIn(a *Account, t *Transfer, op *Operation) {
+	if a.Into != 0 {
+		op.Transfers = append(op.Transfers, Transfer{To: a.Into, Parts: t.Parts, Spent: t.Spent})
+		op.Into = a.Into
+		return
+	}
+	op.Sums = append(op.Sums, t.Spent...)
+	deficit := a.Deficit
+	for _, p := range t.Parts {
+		op.Legs[LegTransit] -= p.Points
+		switch {
+		case p.Points < 0:
+			deficit -= takeBack(a, p, op)
+		case p.Active <= a.Through && deficit < 0:
+			repaid := min(-deficit, p.Points)
+			deficit += repaid
+			p.Points -= repaid
+			fallthrough
+		default:
+			if p.Points > 0 {
+				op.Lots = append(op.Lots, p)
+			}
+		}
+	}
+	op.Owed = deficit - a.Deficit
+}
+
+// takeBack takes -p.Points from the account's lots and answers what it lacks.
+func takeBack(a *Account, p LotPart, op *Operation) int64 {
+	want := -p.Points
+	takes := []func(l LotPart) bool{
+		func(l LotPart) bool { return l.SameLot(p) },
+		func(l LotPart) bool { return !l.SameLot(p) && l.Active > a.Through },
+		func(l LotPart) bool { return !l.SameLot(p) && l.Active <= a.Through },
+	}
+	for _, from := range takes {
+		for _, l := range a.Lots {
+			if want == 0 || !from(l) {
+				continue
+			}
+			for _, done := range op.Lots { // what an earlier part has changed
+				if done.SameLot(l) {
+					l.Points += done.Points
+				}
+			}
+			if taken := min(want, l.Points); taken > 0 {
+				want -= taken
+				l.Points = -taken
+				op.Lots = append(op.Lots, l)
+			}
+		}
+	}
+	return want
+}

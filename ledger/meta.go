@@ -1,0 +1,156 @@
+package ledger
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"github.com/cockroachdb/pebble/v2"
+)
+
+// maxName bounds the names that are part of keys.
+const maxName = 255
+
+var errName = fmt.Errorf("ledger: a name has from 1 to %d bytes", maxName)
+
+// PutProgram stores one version of a programme document; it is synced when
+// this returns. A version is never replaced by another document.
+func (l *Ledger) PutProgram(p Program) error {
+	if len(p.Merchant) > maxName {
+		return errName
+	}
+	key := binary.BigEndian.AppendUint32(programPrefix(nil, p.Merchant), p.Version)
+	var old Program
+	exists, err := load(l.db, key, func(rec []byte) error { return decodeProgram(rec, &old) })
+	if err != nil {
+		return err
+	}
+	if exists && string(old.Doc) != string(p.Doc) {
+		return fmt.Errorf("ledger: version %d of the programme of %s exists and is another one", p.Version, p.Merchant)
+	}
+	return l.putAll(func(b *pebble.Batch) error { return b.Set(key, appendProgram(nil, &p), nil) })
+}
+
+// Programs are a merchant's programmes, by version.
+func (l *Ledger) Programs(merchant string) (all []Program, err error) {
+	err = l.scanPrograms(programPrefix(nil, merchant), &all)
+	return all, err
+}
+
+// AllPrograms are the programmes of all merchants, by merchant and version.
+func (l *Ledger) AllPrograms() (all []Program, err error) {
+	err = l.scanPrograms([]byte{spaceProgram}, &all)
+	return all, err
+}
+
+func (l *Ledger) scanPrograms(prefix []byte, all *[]Program) error {
+	return scan(l.db, prefix, func(_, rec []byte) (bool, error) {
+		var p Program
+		err := decodeProgram(rec, &p)
+		*all = append(*all, p)
+		return true, err
+	})
+}
+
+// PutDirectory merges rows into a merchant's directory of a kind, all or
+// none; they are synced when this returns. A row without Data is deleted.
+func (l *Ledger) PutDirectory(kind byte, merchant string, rows ...DirectoryRow) error {
+	if len(merchant) > maxName {
+		return errName
+	}
+	prefix := directoryPrefix(nil, kind, merchant)
+	return l.putAll(func(b *pebble.Batch) error {
+		for _, row := range rows {
+			if row.ID == "" || len(row.ID) > maxName {
+				return errName
+			}
+			key := append(prefix[:len(prefix):len(prefix)], row.ID...)
+			if row.Data == nil {
+				if err := b.Delete(key, nil); err != nil {
+					return err
+				}
+				continue
+			}
+			if err := b.Set(key, row.Data, nil); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Directory calls fn for each row of a merchant's directory, by id, until it
+// answers false. The row's data is valid within the call only.
+func (l *Ledger) Directory(kind byte, merchant string, fn func(DirectoryRow) bool) error {
+	prefix := directoryPrefix(nil, kind, merchant)
+	return scan(l.db, prefix, func(key, data []byte) (bool, error) {
+		return fn(DirectoryRow{ID: string(key[len(prefix):]), Data: data}), nil
+	})
+}
+
+// DirectoryRow is one row's data; nil if there is none.
+func (l *Ledger) DirectoryRow(kind byte, merchant, id string) (data []byte, err error) {
+	_, err = load(l.db, append(directoryPrefix(nil, kind, merchant), id...), func(rec []byte) error {
+		data = append([]byte{}, rec...)
+		return nil
+	})
+	return data, err
+}
+
+// PutMeta stores a value of the caller's under a name; it is synced when this
+// returns. A nil value deletes it.
+func (l *Ledger) PutMeta(name string, value []byte) error {
+	if err := checkMeta(name); err != nil {
+		return err
+	}
+	return l.putAll(func(b *pebble.Batch) error {
+		if value == nil {
+			return b.Delete(metaKey(nil, name), nil)
+		}
+		return b.Set(metaKey(nil, name), value, nil)
+	})
+}
+
+// NoteMeta is [Ledger.PutMeta] without waiting for a sync: after a crash the
+// value may be an older one. It is for positions that may be repeated.
+func (l *Ledger) NoteMeta(name string, value []byte) error {
+	if err := errors.Join(checkMeta(name), l.Err()); err != nil {
+		return err
+	}
+	b := l.db.NewBatch()
+	if err := b.Set(metaKey(nil, name), value, nil); err != nil {
+		return err
+	}
+	return l.note(b)
+}
+
+func checkMeta(name string) error {
+	if name == "" || len(name) > maxName || name == metaForm {
+		return errName
+	}
+	return nil
+}
+
+// Meta is the value under a name; nil if there is none.
+func (l *Ledger) Meta(name string) (value []byte, err error) {
+	_, err = load(l.db, metaKey(nil, name), func(rec []byte) error {
+		value = append([]byte{}, rec...)
+		return nil
+	})
+	return value, err
+}
+
+// putAll fills a batch and commits it with a sync.
+func (l *Ledger) putAll(fill func(*pebble.Batch) error) error {
+	if err := l.Err(); err != nil {
+		return err
+	}
+	b := l.db.NewBatch()
+	if err := fill(b); err != nil {
+		return errors.Join(err, b.Close())
+	}
+	if b.Empty() {
+		return b.Close()
+	}
+	return l.write(b)
+}

@@ -1,0 +1,304 @@
+package ledger
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/bloom"
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+const (
+	storeName = "ledger" // Pebble's directory in the data directory
+	metaForm  = "format"
+
+	// storeVersion is the version of the layout of keys; records have their
+	// own versions.
+	storeVersion = 1
+)
+
+// Open opens the store in a data directory, or creates it. It refuses a store
+// of another layout, one that was created with another number of partitions,
+// and one whose key file is missing or another store's.
+func Open(dir string, options Options) (*Ledger, error) {
+	o, err := options.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	l, err := openStore(dir, o, false)
+	if err != nil {
+		return nil, err
+	}
+	if err := l.start(); err != nil {
+		return nil, errors.Join(err, l.db.Close())
+	}
+	return l, nil
+}
+
+// openStore opens the database and its secret and checks that they belong
+// together; nothing runs yet.
+func openStore(dir string, o Options, readOnly bool) (*Ledger, error) {
+	l := &Ledger{o: o, dir: dir, dead: make(chan struct{}), stop: make(chan struct{}), couriers: make(chan struct{}, 1)}
+	l.retention.Store(int64(o.DupRetention))
+	l.subscribers.all = map[chan struct{}]struct{}{}
+	if err := l.openSecret(readOnly); err != nil {
+		return nil, err
+	}
+	var err error
+	if l.db, err = pebble.Open(o.FS.PathJoin(dir, storeName), l.pebbleOptions(readOnly)); err != nil {
+		return nil, fmt.Errorf("ledger: %w", err)
+	}
+	if err := l.checkFormat(readOnly); err != nil {
+		return nil, errors.Join(err, l.db.Close())
+	}
+	return l, nil
+}
+
+// openSecret reads the key file, or makes it where there is no store yet: the
+// key is there, synced, before the first record that needs it.
+func (l *Ledger) openSecret(readOnly bool) error {
+	fsys := l.o.FS
+	exists := false
+	if desc, err := pebble.Peek(fsys.PathJoin(l.dir, storeName), fsys); err == nil {
+		exists = desc.Exists
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("ledger: %w", err)
+	}
+	var err error
+	l.secret, err = readSecret(fsys, l.dir)
+	switch {
+	case err == nil:
+		return nil
+	case !errors.Is(err, fs.ErrNotExist):
+		return err
+	case exists:
+		return fmt.Errorf("ledger: the store in %s has no %s beside it; restore the file that belongs to it", l.dir, secretName)
+	case readOnly:
+		return fmt.Errorf("ledger: there is no store in %s", l.dir)
+	}
+	if err := fsys.MkdirAll(l.dir, 0o755); err != nil {
+		return err
+	}
+	if l.secret, err = newSecret(); err != nil {
+		return err
+	}
+	return l.secret.write(fsys, l.dir, l.secret.profiles.Load())
+}
+
+func (l *Ledger) pebbleOptions(readOnly bool) *pebble.Options {
+	o := &pebble.Options{
+		FS:                          l.o.FS,
+		ReadOnly:                    readOnly,
+		FormatMajorVersion:          pebble.FormatNewest,
+		CacheSize:                   l.o.CacheBytes,
+		MemTableSize:                uint64(l.o.MemTableBytes),
+		MemTableStopWritesThreshold: 4,
+		L0CompactionThreshold:       4,
+		L0StopWritesThreshold:       64,
+		LBaseMaxBytes:               256 << 20,
+		BytesPerSync:                1 << 20,
+		CompactionConcurrencyRange:  func() (int, int) { return 1, 2 },
+		Logger:                      pebbleLogger{l},
+		EventListener:               l.listener(),
+	}
+	// Most reads of the hot path look for what isn't there (a duplicate, a
+	// receipt, a sale): a filter answers those without touching a block.
+	for i := range o.Levels {
+		o.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
+		o.Levels[i].BlockSize = 16 << 10
+	}
+	return o
+}
+
+// checkFormat reads the format record, or writes it in a new store.
+func (l *Ledger) checkFormat(readOnly bool) error {
+	rec, err := l.Meta(metaForm)
+	if err != nil {
+		return err
+	}
+	want := l.secret.key("format check")
+	if rec == nil {
+		return l.createFormat(want, readOnly)
+	}
+	if len(rec) != 20 || rec[0] != tagMeta || rec[1] != storeVersion {
+		tag, version := byte(0), byte(0)
+		if len(rec) > 1 {
+			tag, version = rec[0], rec[1]
+		}
+		return &VersionError{Want: tagMeta, Tag: tag, Version: version}
+	}
+	if [16]byte(rec[4:]) != want {
+		return fmt.Errorf("ledger: %s in %s belongs to another store", secretName, l.dir)
+	}
+	n := int(binary.BigEndian.Uint16(rec[2:]))
+	if l.o.Partitions != 0 && l.o.Partitions != n {
+		return fmt.Errorf("ledger: the store was created with %d partitions, which can't be changed to %d", n, l.o.Partitions)
+	}
+	return l.makePartitions(n)
+}
+
+func (l *Ledger) createFormat(check Key, readOnly bool) error {
+	it, err := l.db.NewIter(nil)
+	if err != nil {
+		return err
+	}
+	used := it.First()
+	if err := errors.Join(it.Error(), it.Close()); err != nil {
+		return err
+	}
+	if used || readOnly {
+		return fmt.Errorf("ledger: %s is not a ledger's store", l.dir)
+	}
+	n := l.o.Partitions
+	if n == 0 {
+		n = defaultPartitions
+	}
+	rec := binary.BigEndian.AppendUint16([]byte{tagMeta, storeVersion}, uint16(n))
+	if err := l.db.Set(metaKey(nil, metaForm), append(rec, check[:]...), pebble.Sync); err != nil {
+		return err
+	}
+	return l.makePartitions(n)
+}
+
+func (l *Ledger) makePartitions(n int) error {
+	if n < 1 || n > MaxPartitions {
+		return fmt.Errorf("%w: %d partitions", ErrCorrupt, n)
+	}
+	for i := range n {
+		l.parts = append(l.parts, &partition{id: i})
+	}
+	return nil
+}
+
+// start recovers the partitions' state and starts the loops.
+func (l *Ledger) start() error {
+	// What an earlier process wrote without sync may have been read back from
+	// the system's cache: it must be on disk before anything is told of it.
+	if err := l.db.Flush(); err != nil {
+		return fmt.Errorf("ledger: %w", err)
+	}
+	for _, p := range l.parts {
+		if err := p.recover(l.db); err != nil {
+			return err
+		}
+		p.letters.Store(true) // the courier looks into all at the start
+	}
+	l.clock.start(l)
+	n := min(l.o.Shards, len(l.parts))
+	for i := range n {
+		l.shards = append(l.shards, newShard(l, i))
+	}
+	for i, p := range l.parts {
+		l.shards[i%n].parts = append(l.shards[i%n].parts, p)
+	}
+	l.watchDisk()
+	for _, s := range l.shards {
+		l.loops.Add(1)
+		l.acks.Add(1)
+		go s.run()
+		go s.acknowledge()
+	}
+	l.helpers.Add(2)
+	go l.deliver()
+	go l.watch()
+	return nil
+}
+
+// Close takes no new work, finishes what is queued, acknowledges it when it is
+// synced, and closes the store. After a failure it closes nothing: the process
+// has to end, and the next one recovers.
+func (l *Ledger) Close() error {
+	if l.closed.Swap(true) {
+		return ErrClosed
+	}
+	close(l.stop)
+	l.helpers.Wait()
+	for _, s := range l.shards {
+		s.close()
+	}
+	if l.failed.Load() {
+		return ErrClosed
+	}
+	l.loops.Wait()
+	l.acks.Wait()
+	if l.failed.Load() {
+		return ErrClosed
+	}
+	return l.db.Close()
+}
+
+// recover finds the end of the partition's journal and what its open window
+// has gathered.
+func (p *partition) recover(db pebble.Reader) error {
+	lower := appendPartition(nil, spaceJournal, p.id)
+	it, err := db.NewIter(&pebble.IterOptions{LowerBound: lower, UpperBound: after(lower)})
+	if err != nil {
+		return err
+	}
+	return errors.Join(p.recoverFrom(it), it.Close())
+}
+
+func (p *partition) recoverFrom(it *pebble.Iterator) error {
+	if !it.Last() {
+		return it.Error()
+	}
+	for {
+		rec, err := it.ValueAndErr()
+		if err != nil {
+			return err
+		}
+		if len(rec) < operationHeader {
+			return fmt.Errorf("%w: journal of partition %d", ErrCorrupt, p.id)
+		}
+		if Kind(rec[2]) == KindWindow {
+			break
+		}
+		if !it.Prev() {
+			if err := it.Error(); err != nil {
+				return err
+			}
+			it.First()
+			break
+		}
+	}
+	var op Operation
+	for ; it.Valid(); it.Next() {
+		rec, err := it.ValueAndErr()
+		if err != nil {
+			return err
+		}
+		if err := DecodeOperation(rec, &op); err != nil {
+			return fmt.Errorf("journal of partition %d: %w", p.id, err)
+		}
+		if op.ID != NewOpID(p.id, binary.BigEndian.Uint64(it.Key()[3:])) {
+			return fmt.Errorf("%w: a record of partition %d lies under another's key", ErrCorrupt, p.id)
+		}
+		if err := p.seal.replay(&op, rec); err != nil {
+			return err
+		}
+		p.seq, p.time = op.ID.Sequence(), op.Time
+	}
+	p.synced.Store(p.seq)
+	return it.Error()
+}
+
+// listener tells operators and counters what the disk does.
+func (l *Ledger) listener() *pebble.EventListener {
+	return &pebble.EventListener{
+		BackgroundError: func(err error) {
+			l.stats.backgroundErrors.Add(1)
+			l.o.Logger.Error("the store's background work failed; it is tried again", "error", err)
+		},
+		WriteStallBegin: func(info pebble.WriteStallBeginInfo) {
+			l.stats.stalls.Add(1)
+			l.o.Logger.Warn("writes wait for the disk", "reason", info.Reason)
+		},
+		DiskSlow: func(info vfs.DiskSlowInfo) {
+			l.stats.diskSlow.Add(1)
+			l.o.Logger.Warn("the disk is slow", "operation", info.OpType.String(), "took", info.Duration)
+		},
+	}
+}

@@ -1,0 +1,138 @@
+package ledger
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"runtime"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// Options of a ledger. The zero value is what one shop chain's server needs.
+type Options struct {
+	// FS is the file system; the operating system's by default.
+	FS vfs.FS
+	// Partitions is fixed when a store is created (64 by default, at most
+	// [MaxPartitions]); to open one with another number is refused.
+	Partitions int
+	// Shards is the number of event loops, one for every two processors by
+	// default: one loop keeps a disk's syncs busy, and drains that are not
+	// split make larger batches. It may differ at every start.
+	Shards int
+	// Queue bounds the tasks that wait in front of a shard: 4,096 by default,
+	// some 20 ms of work. What comes beyond is shed at once.
+	Queue int
+	// Drain bounds the tasks of one batch: 512 by default, beyond which a
+	// larger batch gains nothing but delay.
+	Drain int
+	// InFlight bounds the batches of a shard that wait for their sync: 4.
+	InFlight int
+	// Clock tells the time in unix nanoseconds. Ledger time follows it and
+	// never goes back.
+	Clock func() int64
+	// CacheBytes is Pebble's block cache, 256 MiB by default.
+	CacheBytes int64
+	// MemTableBytes is the size of a memtable, 64 MiB by default: the journal
+	// that must be read again after a crash is at most four of them.
+	MemTableBytes int64
+	// HotAccounts bounds the decoded accounts that all shards keep, counted
+	// in accounts of up to 1 KiB: 100,000 by default. A larger one counts as
+	// several.
+	HotAccounts int
+	// MinFreeDisk is the room below which nothing is accepted any more, in
+	// bytes: 1 GiB by default, enough for the memtables and a compaction;
+	// negative for none.
+	MinFreeDisk int64
+	// WindowRecords and WindowAge say when a run of journal records is
+	// sealed: after 1,000 records or a minute.
+	WindowRecords int
+	WindowAge     time.Duration
+	// DupRetention is how long duplicate records are kept at least: 7 days.
+	// It must cover backdate + holds.max of every programme.
+	DupRetention time.Duration
+	// MaxDups bounds the requests remembered under one duplicate key within
+	// the retention: 1,024.
+	MaxDups int
+	// SweepEvery is how often the due index is looked at: 1 s. What falls
+	// due does not depend on it.
+	SweepEvery time.Duration
+	// Fatal is called once when the store can't go on: a sync has failed, so
+	// nothing is answered any more and the process must end. By default it
+	// logs and exits with status 1.
+	Fatal func(error)
+	// Logger gets what operators should know; slog's default otherwise.
+	Logger *slog.Logger
+}
+
+func (o Options) withDefaults() (Options, error) {
+	if o.FS == nil {
+		o.FS = vfs.Default
+	}
+	if o.Clock == nil {
+		o.Clock = func() int64 { return time.Now().UnixNano() }
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	if o.Fatal == nil {
+		logger := o.Logger
+		o.Fatal = func(err error) {
+			logger.Error("the ledger cannot go on", "error", err)
+			os.Exit(1)
+		}
+	}
+	set(&o.Shards, max(1, runtime.GOMAXPROCS(0)/2))
+	set(&o.Queue, 4096)
+	set(&o.Drain, 512)
+	set(&o.InFlight, 4)
+	set(&o.CacheBytes, 256<<20)
+	set(&o.MemTableBytes, 64<<20)
+	set(&o.HotAccounts, 100_000)
+	set(&o.MinFreeDisk, 1<<30)
+	set(&o.WindowRecords, 1000)
+	set(&o.WindowAge, time.Minute)
+	set(&o.DupRetention, 7*24*time.Hour)
+	set(&o.MaxDups, 1024)
+	set(&o.SweepEvery, time.Second)
+	return o, o.check()
+}
+
+func set[T comparable](v *T, byDefault T) {
+	var zero T
+	if *v == zero {
+		*v = byDefault
+	}
+}
+
+func (o *Options) check() error {
+	var errs []error
+	atLeast := func(name string, v, least int64) {
+		if v < least {
+			errs = append(errs, fmt.Errorf("ledger: %s is %d, it must be %d at least", name, v, least))
+		}
+	}
+	if o.Partitions < 0 || o.Partitions > MaxPartitions {
+		errs = append(errs, fmt.Errorf("ledger: partitions is %d, it must be from 1 to %d", o.Partitions, MaxPartitions))
+	}
+	atLeast("shards", int64(o.Shards), 1)
+	atLeast("queue", int64(o.Queue), 1)
+	atLeast("drain", int64(o.Drain), 1)
+	atLeast("in flight", int64(o.InFlight), 1)
+	atLeast("cache bytes", o.CacheBytes, 1<<10)
+	atLeast("memtable bytes", o.MemTableBytes, 1<<12)
+	atLeast("hot accounts", int64(o.HotAccounts), 1)
+	atLeast("window records", int64(o.WindowRecords), 1)
+	atLeast("window age", int64(o.WindowAge), int64(time.Millisecond))
+	atLeast("duplicate retention", int64(o.DupRetention), int64(time.Minute))
+	atLeast("duplicates per key", int64(o.MaxDups), 1)
+	atLeast("sweep interval", int64(o.SweepEvery), int64(time.Millisecond))
+	return errors.Join(errs...)
+}
+
+// defaultPartitions is P of a new store: enough for any single machine's
+// shards and a small cluster, few enough that a window a minute of each costs
+// nothing.
+const defaultPartitions = 64

@@ -1,0 +1,144 @@
+package ledger
+
+import (
+	"encoding/binary"
+	"math"
+)
+
+// Bounds of the accounts that one round of a shard looks at, so that tills
+// never wait behind a night's expiries: sweepBusy when tasks are waiting.
+const (
+	sweepBatch = 256
+	sweepBusy  = 32
+)
+
+// chores are what a shard does between drains: it seals windows that are old
+// and records what has fallen due for accounts that nobody asks for. They stop
+// when the disk is nearly full; nothing is decided differently by that.
+func (s *shard) chores() {
+	if s.l.low.Load() {
+		return
+	}
+	s.more = false
+	left := sweepBatch
+	if len(s.items) > 0 {
+		left = sweepBusy
+	}
+	for _, p := range s.parts {
+		s.sealStale(p)
+		if left > 0 && p.due <= s.clock/minute {
+			left -= s.sweep(p, left)
+		}
+	}
+	s.more = left <= 0
+}
+
+func (s *shard) sealStale(p *partition) {
+	now := max(p.time+1, s.clock)
+	if !p.seal.stale(now, int64(s.l.o.WindowAge)) {
+		return
+	}
+	_ = s.decide(p, func(tx *Tx) error {
+		tx.sealWindow()
+		s.markDrain(p, false)
+		return nil
+	})
+}
+
+// sweep touches the accounts whose minute in the due index has come, at most
+// limit, and answers how many.
+func (s *shard) sweep(p *partition, limit int) int {
+	due, next, err := s.dueAccounts(p, limit)
+	if err != nil {
+		s.l.o.Logger.Error("the due index cannot be read", "partition", p.id, "error", err)
+		return 0
+	}
+	p.due = next
+	for _, e := range due {
+		if err := s.decide(p, func(tx *Tx) error { return tx.sweep(e) }); err != nil {
+			s.l.o.Logger.Error("an account cannot be swept", "account", e.account.String(), "error", err)
+		}
+	}
+	s.l.stats.swept.Add(uint64(len(due)))
+	return len(due)
+}
+
+// dueEntry is an entry of the due index.
+type dueEntry struct {
+	minute  int64
+	account AccountID
+}
+
+// dueAccounts reads the due index up to now, and the minute of what comes next.
+func (s *shard) dueAccounts(p *partition, limit int) (entries []dueEntry, next int64, err error) {
+	now := s.clock / minute
+	next = math.MaxInt64
+	err = scan(s.l.db, appendPartition(nil, spaceDue, p.id), func(key, _ []byte) (bool, error) {
+		at := int64(binary.BigEndian.Uint64(key[3:]))
+		if at > now || len(entries) >= limit {
+			next = at
+			return false, nil
+		}
+		entries = append(entries, dueEntry{at, AccountID(trailing(key))})
+		return true, nil
+	})
+	return entries, next, err
+}
+
+// sweep records what an account owes; its entry moves when it is written.
+func (tx *Tx) sweep(e dueEntry) error {
+	h, err := tx.account(e.account)
+	if err != nil {
+		return err
+	}
+	if h == nil || h.indexed != e.minute {
+		tx.s.delete(dueKey(tx.s.kbuf[:0], tx.p.id, e.minute, e.account)) // nobody's
+	}
+	return nil
+}
+
+// Sweep records everything that has fallen due by now, in all partitions, and
+// returns when it is synced. The event loops do the same by themselves.
+func (l *Ledger) Sweep() error {
+	for partition := range l.parts {
+		for {
+			t := &sweepTask{done: make(chan error, 1)}
+			if err := l.Submit(partition, t); err != nil {
+				return err
+			}
+			select {
+			case err := <-t.done:
+				if err != nil {
+					return err
+				}
+			case <-l.dead:
+				return ErrClosed
+			}
+			if !t.more {
+				break
+			}
+		}
+	}
+	return nil
+}
+
+type sweepTask struct {
+	more bool
+	done chan error
+}
+
+func (t *sweepTask) Decide(tx *Tx) error {
+	entries, _, err := tx.s.dueAccounts(tx.p, sweepBatch)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if err := tx.sweep(e); err != nil {
+			return err
+		}
+	}
+	t.more = len(entries) == sweepBatch
+	return nil
+}
+
+func (t *sweepTask) Done(err error) { t.done <- err }
