@@ -63,6 +63,10 @@ check: $(LINT) ## format, vet, lint, house rules, generated files, go.mod
 	.ci/generated
 	@$(MAKE) --no-print-directory tidy-check
 
+.PHONY: fix
+fix: $(LINT) ## format, and repair what the linters can repair
+	$(LINT) run --fix $(PKG)
+
 .PHONY: tidy-check
 tidy-check: ## say what `go mod tidy` would change
 	go mod tidy -diff
@@ -102,7 +106,7 @@ deps: ## install what the tests need and this machine misses
 	@.ci/deps
 
 .PHONY: clean
-clean: services-stop ## remove what was built, the services' data, but not ./data
+clean: services-stop ## remove what was built and the data of the services, not ./data
 	rm -rf bin .services
 
 # Built anew each time: Go knows itself whether it has to.
