@@ -1,0 +1,150 @@
+package processor
+
+import (
+	"tillgate/ledger"
+	"tillgate/processor/program"
+	"tillgate/protocol"
+)
+
+// flags that a record carries for the office, one word each: reports count
+// them.
+const (
+	flagReceiptSeen     = "receipt_seen_before"
+	flagRedeemedDiffers = "redeemed_differs"
+	flagPayableDiffers  = "payable_differs"
+	flagTotalDiffers    = "total_differs"
+	flagLateConfirm     = "late_confirm"
+	flagDeficit         = "booked_as_deficit"
+	flagForgiven        = "deficit_forgiven"
+	flagLapsed          = "points_had_lapsed"
+	flagNoSale          = "returns_without_sale"
+)
+
+// choose takes the programme in force at the moment that is decided.
+func (t *Task) choose() bool {
+	v, ok := t.s.programs.at(t.request().Caller.Merchant, t.when.at)
+	if !ok {
+		t.refuse(protocol.Unavailable, "", "no loyalty programme is published yet")
+		return false
+	}
+	t.version = v
+	return true
+}
+
+// know fills the facts of a decision about an account; nil is a member who
+// would be made.
+func (t *Task) know(a *ledger.Account, kind protocol.IdentifierKind, spendByID bool) {
+	r := t.request()
+	f := &t.facts
+	*f = program.Facts{
+		Present:       true,
+		Identified:    kind,
+		SpendByID:     spendByID,
+		FirstPurchase: true,
+		Zone:          t.when.zone,
+		Now:           t.when.now,
+		CardType:      t.who.link.Type,
+		StoreGroup:    r.StoreGroup,
+		Days:          f.Days[:0],
+	}
+	if s := t.s.directories.of(r.Caller.Merchant).stores[r.Store]; s != nil {
+		f.StoreGroup, f.Partner = s.Group, s.Partner
+	}
+	if a == nil {
+		return
+	}
+	f.Registered = a.Registered
+	f.Available = t.purse.spendable()
+	f.AssignedTier, f.AssignedUntil = a.Tier, a.TierUntil
+	f.Lifetime = a.Lifetime
+	f.LastPurchase = a.LastPurchase
+	f.FirstPurchase = a.Purchases == 0
+	for _, d := range a.Days {
+		f.Days = append(f.Days, program.DaySum(d))
+	}
+}
+
+// spendsByID reports whether the caller may spend by a member's id: a shop
+// that has logged the member in, or a server without keys.
+func spendsByID(r *protocol.Request) bool {
+	return r.Edge == protocol.EdgeHTTP && (r.Caller.Role == protocol.RoleCheckout || r.Caller.Role == protocol.RoleAny)
+}
+
+// product fills what a line leaves out from the product directory.
+func (t *Task) products() {
+	r := t.request()
+	d := t.s.directories.of(r.Caller.Merchant)
+	if len(d.products) == 0 {
+		return
+	}
+	for i := range r.Lines {
+		l := &r.Lines[i]
+		p := d.products[l.SKU]
+		if p == nil || l.SKU == "" {
+			continue
+		}
+		l.Category = orElse(l.Category, p.Category)
+		l.Brand = orElse(l.Brand, p.Brand)
+		l.Supplier = orElse(l.Supplier, p.Supplier)
+		if len(l.Tags) == 0 {
+			l.Tags = append(l.Tags, p.Tags...)
+		}
+	}
+}
+
+// orElse is a text, or another where it is empty.
+func orElse(s, other string) string {
+	if s == "" {
+		return other
+	}
+	return s
+}
+
+// figures copies a decision into a record.
+func (t *Task) figures(op *ledger.Operation) {
+	d, r := &t.decision, t.request()
+	op.Code = uint8(d.Code)
+	op.Total, op.Discount, op.Redeemed, op.Payable = d.Total, d.Discount, d.RedeemedMoney, d.Payable
+	op.Points, op.Earned, op.MaxRedeem = d.Redeemed, d.Earned, d.MaxRedeem
+	op.Asked = r.Redeem.Points
+	op.Tier, op.NextTier, op.NextMissing = d.Tier, d.NextTier, d.NextMissing
+	for i := range d.Lines {
+		l := &d.Lines[i]
+		op.Lines = append(op.Lines, ledger.Line{
+			ID: l.ID, SKU: r.Lines[i].SKU, Category: r.Lines[i].Category,
+			Quantity: l.Quantity, Price: r.Lines[i].Price, Amount: l.Amount,
+			Discount: l.Discount, Redeemed: l.Redeemed, Points: d.LinePoints[i], Earned: l.Earned,
+		})
+	}
+	for _, x := range d.Rules {
+		op.Rules = append(op.Rules, ledger.Rule{Name: x.Rule, Points: x.Points})
+	}
+	for _, h := range d.Hints {
+		op.Hints = append(op.Hints, ledger.Hint{Rule: h.Rule, Gives: h.Gives, Missing: h.Missing})
+	}
+	if t.when.moved {
+		op.Warnings = append(op.Warnings, warnMoved)
+	}
+	op.Warnings = append(op.Warnings, d.Warnings...)
+	if t.dups.seen {
+		op.Flags = append(op.Flags, flagReceiptSeen)
+	}
+	t.more = t.more[:0]
+	for i, l := range d.Lots {
+		if i == 0 {
+			op.EarnedLot = lotOf(l, t.when)
+		} else {
+			t.more = append(t.more, lotOf(l, t.when))
+		}
+	}
+}
+
+// lotOf is a lot as it is booked. Points that are active at once count from
+// the beginning of their day, so that a day's purchases share a lot.
+func lotOf(l program.EarnedLot, m moment) ledger.LotPart {
+	part := ledger.LotPart{Active: l.Active, Expires: l.Expires, Points: l.Points, Own: l.Own}
+	if part.Active <= m.at {
+		part.Active = dayStart(m.at, m.zone)
+	}
+	return part
+}

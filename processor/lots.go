@@ -1,0 +1,246 @@
+package processor
+
+import (
+	"slices"
+
+	"tillgate/ledger"
+)
+
+// maxLots bounds the lots of one account, because they are all part of its
+// record: a member who buys every day for a year has some 365 of them. One
+// more merges the lot that ends first into the one that ends next, in the
+// member's favour.
+const maxLots = 500
+
+// purse is a working copy of an account's points, on which an operation tries
+// out what it takes and gives. Its changes become the operation's effects.
+//
+// Invariants: lots are ordered as in [ledger.Account]; delta is the difference
+// between lots and what the account had (after its lots were extended), one
+// part per lot; no lot goes below zero.
+type purse struct {
+	now     int64
+	lots    []ledger.LotPart
+	delta   []ledger.LotPart
+	deficit int64 // zero or negative
+	owed    int64 // change of the deficit
+}
+
+// load begins with what the account has. extend is where this operation moves
+// the end of lots without a term of their own (L3), 0 for nowhere.
+func (p *purse) load(a *ledger.Account, now, extend int64) {
+	p.now, p.deficit, p.owed = now, 0, 0
+	p.lots, p.delta = p.lots[:0], p.delta[:0]
+	if a == nil {
+		return
+	}
+	p.deficit = a.Deficit
+	for _, l := range a.Lots {
+		l.Expires = extended(l, extend)
+		p.insert(l)
+	}
+}
+
+// extended is a lot's end after a purchase that extends to a moment.
+func extended(l ledger.LotPart, extend int64) int64 {
+	if l.Own || l.Expires == 0 || l.Expires >= extend {
+		return l.Expires
+	}
+	return extend
+}
+
+// compareLots is the order in which points are spent: what ends first, then
+// what was active first; what never ends comes last (L1).
+func compareLots(a, b ledger.LotPart) int {
+	switch {
+	case a.Expires != b.Expires:
+		if b.Expires == 0 || a.Expires != 0 && a.Expires < b.Expires {
+			return -1
+		}
+		return 1
+	case a.Active != b.Active:
+		if a.Active < b.Active {
+			return -1
+		}
+		return 1
+	case a.Own != b.Own:
+		if !a.Own {
+			return -1
+		}
+		return 1
+	}
+	return 0
+}
+
+// insert puts points into their lot without noting a change.
+func (p *purse) insert(l ledger.LotPart) {
+	i, found := slices.BinarySearchFunc(p.lots, l, compareLots)
+	if found {
+		p.lots[i].Points += l.Points
+		return
+	}
+	p.lots = slices.Insert(p.lots, i, l)
+}
+
+// note adds to the changes of a lot.
+func (p *purse) note(l ledger.LotPart) {
+	for i := range p.delta {
+		if p.delta[i].SameLot(l) {
+			p.delta[i].Points += l.Points
+			return
+		}
+	}
+	p.delta = append(p.delta, l)
+}
+
+// give adds points to their lot.
+func (p *purse) give(l ledger.LotPart) {
+	if l.Points == 0 {
+		return
+	}
+	p.insert(l)
+	p.note(l)
+}
+
+// earn adds what a purchase earns. Points that are active at once repay the
+// deficit first; what is pending does so when it becomes active.
+func (p *purse) earn(l ledger.LotPart) {
+	if l.Active <= p.now {
+		repaid := min(l.Points, -p.deficit)
+		p.deficit += repaid
+		p.owed += repaid
+		l.Points -= repaid
+	}
+	p.give(l)
+}
+
+// owe takes n points that are not there.
+func (p *purse) owe(n int64) {
+	p.deficit -= n
+	p.owed -= n
+}
+
+// takeAt takes up to n points from lot i and returns the part taken. An
+// emptied lot stays with no points until the purse is settled.
+func (p *purse) takeAt(i int, n int64) ledger.LotPart {
+	part := p.lots[i]
+	part.Points = min(part.Points, n)
+	p.lots[i].Points -= part.Points
+	if part.Points > 0 {
+		change := part
+		change.Points = -part.Points
+		p.note(change)
+	}
+	return part
+}
+
+// available reports whether a lot's points may be spent now.
+func (p *purse) available(l *ledger.LotPart) bool {
+	return l.Active <= p.now && (l.Expires == 0 || l.Expires > p.now)
+}
+
+// spendable is how many points may be spent now.
+func (p *purse) spendable() int64 {
+	var sum int64
+	for i := range p.lots {
+		if p.available(&p.lots[i]) {
+			sum += p.lots[i].Points
+		}
+	}
+	return sum
+}
+
+// spend takes up to n spendable points, first what ends first, and appends
+// the parts to pins. It returns how many it could not take.
+func (p *purse) spend(n int64, pins []ledger.LotPart) ([]ledger.LotPart, int64) {
+	for i := 0; i < len(p.lots) && n > 0; i++ {
+		if !p.available(&p.lots[i]) || p.lots[i].Points == 0 {
+			continue
+		}
+		part := p.takeAt(i, n)
+		n -= part.Points
+		pins = append(pins, part)
+	}
+	return pins, n
+}
+
+// find is the lot that a part belongs to now: the one with its dates, or with
+// a later end if purchases have extended it meanwhile. −1 if it is gone.
+func (p *purse) find(part ledger.LotPart) int {
+	for i := range p.lots {
+		l := &p.lots[i]
+		if l.Active != part.Active || l.Own != part.Own {
+			continue
+		}
+		if l.Expires == part.Expires || !part.Own && part.Expires != 0 && l.Expires > part.Expires {
+			return i
+		}
+	}
+	return -1
+}
+
+// takeBack takes n points away as a return does (L5): from the sale's own lot,
+// then from what is pending, then from what is available. It returns how many
+// it could not take.
+func (p *purse) takeBack(own ledger.LotPart, n int64) int64 {
+	if i := p.find(own); i >= 0 {
+		n -= p.takeAt(i, n).Points
+	}
+	for i := 0; i < len(p.lots) && n > 0; i++ {
+		if p.lots[i].Active > p.now {
+			n -= p.takeAt(i, n).Points
+		}
+	}
+	for i := 0; i < len(p.lots) && n > 0; i++ {
+		if p.lots[i].Active <= p.now {
+			n -= p.takeAt(i, n).Points
+		}
+	}
+	return n
+}
+
+// settle moves the changes into an operation: its lots and what is owed.
+func (p *purse) settle(op *ledger.Operation) {
+	p.crowd()
+	for _, l := range p.delta {
+		if l.Points != 0 {
+			op.Lots = append(op.Lots, l)
+		}
+	}
+	op.Owed += p.owed
+}
+
+// crowd keeps the number of lots within its bound.
+func (p *purse) crowd() {
+	p.lots = slices.DeleteFunc(p.lots, func(l ledger.LotPart) bool { return l.Points == 0 })
+	for len(p.lots) > maxLots {
+		i := p.mergeable()
+		from, to := p.lots[i], p.lots[i+1]
+		to.Points = from.Points
+		p.note(to)
+		from.Points = -from.Points
+		p.note(from)
+		p.lots[i+1].Points += to.Points
+		p.lots = slices.Delete(p.lots, i, i+1)
+	}
+}
+
+// mergeable is the first lot whose points may move into the next one without
+// becoming spendable later than they are.
+func (p *purse) mergeable() int {
+	for i := 0; i+1 < len(p.lots); i++ {
+		if p.lots[i+1].Active <= max(p.now, p.lots[i].Active) {
+			return i
+		}
+	}
+	return 0
+}
+
+// sum adds up parts.
+func sum(parts []ledger.LotPart) int64 {
+	var n int64
+	for _, p := range parts {
+		n += p.Points
+	}
+	return n
+}

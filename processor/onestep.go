@@ -1,0 +1,79 @@
+package processor
+
+import (
+	"errors"
+
+	"tillgate/ledger"
+	"tillgate/processor/program"
+	"tillgate/protocol"
+)
+
+var (
+	_ = serve(protocol.CallAccrue, plan{
+		kind: ledger.KindAccrue, keyed: true,
+		claim: (*Task).claimSale, route: (*Task).routeAccrual, decide: (*Task).accrue,
+	})
+	_ = serve(protocol.CallRedeem, plan{
+		kind: ledger.KindRedeem, keyed: true,
+		claim: (*Task).claimSale, route: (*Task).identify, decide: (*Task).redeem,
+	})
+)
+
+var errNoProgram = errors.New("the programme of a booked sale is gone")
+
+// routeAccrual finds the member. An advice about one who is not known, or
+// whose card may not be used, is parked instead of declined: the till has sold
+// already.
+func (t *Task) routeAccrual() {
+	t.identify()
+	if t.request().ISO.Advice && t.refused() && t.refusal.code.Remembered() {
+		t.because = t.refusal.detail
+		t.accept()
+		if t.who.account == 0 {
+			t.partition = t.homeless()
+		}
+	}
+}
+
+// accrue books a purchase that only earns.
+func (t *Task) accrue(tx *ledger.Tx) error {
+	if t.because != "" {
+		t.when = t.moment(tx.Now())
+		return t.park(tx, t.because)
+	}
+	return t.sellNow(tx, ledger.KindAccrue, func(f *program.Facts) { f.NoRedeem = true })
+}
+
+// redeem books a purchase that is paid with points, in one step. It earns what
+// the programme gives on the part paid in money.
+func (t *Task) redeem(tx *ledger.Tx) error {
+	return t.sellNow(tx, ledger.KindRedeem, nil)
+}
+
+// sellNow judges a purchase and books it at once.
+func (t *Task) sellNow(tx *ledger.Tx, kind ledger.Kind, narrow func(*program.Facts)) error {
+	ok, err := t.judge(tx, narrow)
+	if !ok {
+		return err
+	}
+	if err := t.enrol(tx); err != nil {
+		return err
+	}
+	var a *ledger.Account
+	if !t.who.fresh {
+		if a, err = tx.Account(t.who.account); err != nil {
+			return err
+		}
+	}
+	op := &t.op
+	t.stamp(op, kind)
+	op.Target = t.parked
+	t.figures(op)
+	op.Registered = t.facts.Registered
+	op.Status = ledger.SaleConfirmed.String()
+	op.Extend = t.decision.ExtendTo
+	t.purse.load(a, tx.Now(), op.Extend)
+	op.Pins, _ = t.purse.spend(t.decision.Redeemed, op.Pins)
+	t.sell(op)
+	return t.record(tx)
+}

@@ -1,0 +1,306 @@
+package processor
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"tillgate/ledger"
+	"tillgate/processor/program"
+	"tillgate/protocol"
+)
+
+// Why a message waits for the office: fixed sentences, so that reports can
+// count them.
+const (
+	becauseUnknownHold = "the hold is not known here"
+	becauseAboveHold   = "more points were printed than the hold has"
+	becauseLate        = "it came after the hold had expired, and the points are not there any more"
+	becauseWindow      = "the receipt is older than the programme lets it be, or lies in the future"
+)
+
+// parkedData is what a parked message said (Operation.Data of KindPark): JSON,
+// read by people and rarely by machines. It holds no identifier: Member is the
+// key of the identifier's link, in hexadecimal, where no account is known.
+type parkedData struct {
+	Version    int             `json:"v"`
+	Call       protocol.Call   `json:"call"`
+	Member     string          `json:"member,omitempty"`
+	Kind       int             `json:"kind,omitempty"`
+	Named      string          `json:"named,omitempty"` // what it called the hold
+	Total      int64           `json:"total,omitempty"`
+	HasBasket  bool            `json:"has_basket,omitempty"`
+	Lines      []protocol.Line `json:"lines,omitempty"`
+	Tenders    []string        `json:"tenders,omitempty"`
+	Redeemed   *int64          `json:"redeemed,omitempty"`
+	Payable    *int64          `json:"payable,omitempty"`
+	StoreGroup string          `json:"store_group,omitempty"`
+}
+
+const parkedVersion = 1
+
+var errParkedData = errors.New("a parked record has data that can't be read")
+
+// park records a message that can't be booked, for the office to decide.
+func (t *Task) park(tx *ledger.Tx, because string) error {
+	r, op := t.request(), &t.op
+	t.stamp(op, ledger.KindPark)
+	op.Parent = t.otherID
+	op.Total = r.Total
+	if t.otherID != 0 {
+		t.inherit(op, &t.other)
+		op.Total, op.Discount, op.Redeemed, op.Payable = t.other.Total, t.other.Discount, t.other.Redeemed, t.other.Payable
+		op.Points, op.Earned = t.other.Points, t.other.Earned
+		op.Lines = append(op.Lines, t.other.Lines...)
+	}
+	if r.Printed.HasRedeemed {
+		op.Redeemed = r.Printed.Redeemed
+	}
+	if r.Printed.HasPayable {
+		op.Payable = r.Printed.Payable
+	}
+	if op.Account != 0 && op.Account.Partition(t.s.partitions) != tx.Partition() {
+		op.Account = 0
+	}
+	op.Detail, op.Status = because, ledger.SaleParked.String()
+	op.Late = otherMonth(t.when.at, tx.Now(), t.zone())
+	data, err := json.Marshal(t.parkedData())
+	if err != nil {
+		return err
+	}
+	op.Data = append(op.Data, data...)
+	return t.record(tx)
+}
+
+func (t *Task) parkedData() *parkedData {
+	r := t.request()
+	d := &parkedData{
+		Version: parkedVersion, Call: r.Call, Total: r.Total, HasBasket: r.HasBasket, StoreGroup: r.StoreGroup,
+	}
+	if t.otherID == 0 {
+		d.Named = r.Target
+	}
+	if t.who.account == 0 {
+		if key, ok := t.s.identifierKey(r.Caller.Merchant, r.Member.Kind, r.Member.Value); ok {
+			d.Member = hex.EncodeToString(key[:])
+		}
+	}
+	d.Kind = int(r.Member.Kind)
+	d.Lines = append(d.Lines, r.Lines...)
+	for i := range d.Lines {
+		d.Lines[i].Name = ""
+	}
+	for _, p := range r.Payments {
+		d.Tenders = append(d.Tenders, p.Tender)
+	}
+	if r.Printed.HasRedeemed {
+		d.Redeemed = &r.Printed.Redeemed
+	}
+	if r.Printed.HasPayable {
+		d.Payable = &r.Printed.Payable
+	}
+	return d
+}
+
+// errNotBookable is why the office's decision to book can't be carried out:
+// a sentence for the office.
+type errNotBookable string
+
+func (e errNotBookable) Error() string { return string(e) }
+
+// bookParked books what a parked record says, by the office's decision, on
+// the shard of the parked record: its time window and the lateness of a
+// confirm no longer count, and what is missing is owed. The record it appends
+// is t.side, with Target the parked one; the caller appends its own
+// resolution after it. An errNotBookable is for the office; any other error
+// is our fault.
+func (t *Task) bookParked(tx *ledger.Tx, parked *ledger.Operation) error {
+	var d parkedData
+	if err := json.Unmarshal(parked.Data, &d); err != nil || d.Version != parkedVersion {
+		return errParkedData
+	}
+	u := t.s.tasks.Get().(*Task)
+	defer func() {
+		u.reset()
+		u.s.tasks.Put(u)
+	}()
+	x := &protocol.Exchange{Request: d.request(t.request(), parked)}
+	u.begin(x, t.came)
+	u.plan = plans[d.Call]
+	u.parked = parked.ID
+	u.partition = tx.Partition()
+	var err error
+	if d.Call == protocol.CallConfirm {
+		err = u.bookHold(tx, parked)
+	} else {
+		err = u.bookAccrual(tx, parked, &d)
+	}
+	if err != nil {
+		return err
+	}
+	clearOperation(&t.side)
+	t.side, u.op = u.op, t.side
+	return nil
+}
+
+// request is the message as it was, made by the caller who resolves it.
+func (d *parkedData) request(by *protocol.Request, op *ledger.Operation) protocol.Request {
+	r := protocol.Request{
+		Call: d.Call, Edge: protocol.Edge(op.Edge), Caller: by.Caller,
+		Terminal: op.Terminal, Store: op.Store, Cashier: op.Cashier, Channel: op.Channel, StoreGroup: d.StoreGroup,
+		Receipt: protocol.Receipt{Number: op.Receipt, Shift: op.Shift},
+		At:      protocol.Time{Unix: op.At, Offset: op.Offset, Set: true},
+		Member:  protocol.Identifier{Kind: protocol.IdentifierKind(d.Kind)},
+		Total:   d.Total, HasBasket: d.HasBasket, Lines: d.Lines, Offline: true,
+	}
+	for _, name := range d.Tenders {
+		r.Payments = append(r.Payments, protocol.Payment{Tender: name})
+	}
+	if d.Redeemed != nil {
+		r.Printed.Redeemed, r.Printed.HasRedeemed = *d.Redeemed, true
+	}
+	if d.Payable != nil {
+		r.Printed.Payable, r.Printed.HasPayable = *d.Payable, true
+	}
+	return r
+}
+
+// bookHold books a parked confirm.
+func (t *Task) bookHold(tx *ledger.Tx, parked *ledger.Operation) error {
+	if parked.Parent == 0 {
+		return errNotBookable("the message names no hold that is known here")
+	}
+	t.otherID, t.who.account = parked.Parent, parked.Account
+	if err := read(tx, t.otherID, &t.other); err != nil {
+		return err
+	}
+	a, h, err := t.pending(tx)
+	if err != nil {
+		return err
+	}
+	switch {
+	case a == nil || a.Into != 0:
+		return errNotBookable("the member was merged into another: adjust the points by hand")
+	case h != nil && h.Op != t.otherID:
+		if err := read(tx, h.Op, &t.other); err != nil {
+			return err
+		}
+	case h == nil:
+		sale, err := tx.Sale(t.otherID)
+		if err != nil {
+			return err
+		}
+		if sale == nil || sale.Status == ledger.SaleConfirmed || sale.Status == ledger.SaleReversed {
+			return errNotBookable(fmt.Sprintf("the sale is %s already", saleState(sale)))
+		}
+		if err := t.lastFigures(tx); err != nil {
+			return err
+		}
+	}
+	t.accept()
+	if err := t.bookedAt(tx.Now()); err != nil {
+		return err
+	}
+	if p := &t.request().Printed; p.HasRedeemed && p.Redeemed > t.other.Points {
+		p.HasRedeemed = false // no more than was held can be booked
+	}
+	return t.book(tx, a, h)
+}
+
+func saleState(s *ledger.Sale) string {
+	if s == nil {
+		return "unknown"
+	}
+	return s.Status.String()
+}
+
+// bookAccrual books a parked offline receipt. A member who was unknown then is
+// looked for again under the key of the identifier.
+func (t *Task) bookAccrual(tx *ledger.Tx, parked *ledger.Operation, d *parkedData) error {
+	t.who.account = parked.Account
+	if t.who.account == 0 {
+		key, err := hex.DecodeString(d.Member)
+		if err != nil || len(key) != len(ledger.Key{}) {
+			return errNotBookable("the message names no member that is known here")
+		}
+		link, err := tx.Link(ledger.Key(key))
+		if err != nil {
+			return err
+		}
+		if link == nil {
+			return errNotBookable("the member or card is still not known")
+		}
+		if link.Account.Partition(t.s.partitions) != tx.Partition() {
+			return errNotBookable("the member lives elsewhere: adjust the points by hand")
+		}
+		t.who.account = link.Account
+	}
+	return t.sellNow(tx, ledger.KindAccrue, func(f *program.Facts) { f.NoRedeem = true })
+}
+
+// reverseParked takes a message that waits for the office back.
+func (t *Task) reverseParked(tx *ledger.Tx) error {
+	parked, err := t.s.ledger.Parked(t.otherID)
+	if err != nil {
+		return err
+	}
+	if parked == nil || t.otherID.Partition() != tx.Partition() {
+		return t.undone(tx)
+	}
+	if err := t.dropParked(tx, t.otherID, t.other.Parent); err != nil {
+		return err
+	}
+	return t.closeHold(tx, t.other.Parent)
+}
+
+// reverseWaiting undoes a transaction whose confirm waits for the office.
+func (t *Task) reverseWaiting(tx *ledger.Tx, sale *ledger.Sale) error {
+	var waiting ledger.OpID
+	err := t.s.ledger.ParkedAll(func(p *ledger.Parked) bool {
+		if p.Parent == sale.ID {
+			waiting = p.ID
+		}
+		return waiting == 0
+	})
+	if err != nil {
+		return err
+	}
+	if waiting != 0 {
+		if err := t.dropParked(tx, waiting, sale.ID); err != nil {
+			return err
+		}
+	}
+	return t.closeHold(tx, sale.ID)
+}
+
+// dropParked records that a parked message is not to be booked any more.
+func (t *Task) dropParked(tx *ledger.Tx, id, parent ledger.OpID) error {
+	t.stamp(&t.side, ledger.KindResolve)
+	t.side.Target, t.side.Parent = id, parent
+	t.side.Receipt, t.side.Shift = "", ""
+	t.side.Status, t.side.Detail = "rejected", "the till has reversed it"
+	t.side.Account = t.parkedAccount(tx)
+	_, err := tx.Append(&t.side)
+	return err
+}
+
+// parkedAccount is the account of the parked record, if it is of this
+// partition.
+func (t *Task) parkedAccount(tx *ledger.Tx) ledger.AccountID {
+	if t.other.Account != 0 && t.other.Account.Partition(t.s.partitions) == tx.Partition() {
+		return t.other.Account
+	}
+	return 0
+}
+
+// closeHold ends the hold of a confirm that will not be booked, so that no
+// later one can.
+func (t *Task) closeHold(tx *ledger.Tx, hold ledger.OpID) error {
+	if hold == 0 || t.parkedAccount(tx) == 0 {
+		return t.undone(tx)
+	}
+	t.otherID = hold
+	t.who.account = t.other.Account
+	return t.reverseHold(tx)
+}

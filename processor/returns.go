@@ -1,0 +1,267 @@
+package processor
+
+import (
+	"strconv"
+
+	"tillgate/ledger"
+	"tillgate/processor/program"
+	"tillgate/protocol"
+)
+
+var _ = serve(protocol.CallReturn, plan{
+	kind: ledger.KindReturn, keyed: true,
+	claim: (*Task).fetchSale, route: (*Task).routeSale, decide: (*Task).giveBack,
+})
+
+// fetchSale reads the record of the sale that a return names, by its id or by
+// the till's receipt.
+func (t *Task) fetchSale() {
+	r := t.request()
+	if r.Target != "" {
+		t.fetch(r.Target)
+		return
+	}
+	if r.Receipt.Number != "" {
+		t.fetchReceipt()
+	}
+}
+
+// fetchReceipt reads the record of the newest sale with the request's receipt.
+func (t *Task) fetchReceipt() {
+	r := t.request()
+	key := t.s.receiptKey(r.Caller.Merchant, r.Store, r.Terminal, r.Receipt.Number)
+	entries, err := t.s.ledger.Receipts(key)
+	if err != nil {
+		t.internal("a receipt can't be read", err)
+		return
+	}
+	for i := len(entries) - 1; i >= 0; i-- {
+		e := &entries[i]
+		if e.Mark || e.Shift != r.Receipt.Shift && e.Shift != "" && r.Receipt.Shift != "" {
+			continue
+		}
+		if t.fetchID(e.Op); t.otherID != 0 && t.other.Kind != ledger.KindReturn {
+			return
+		}
+		t.otherID = 0
+	}
+}
+
+// routeSale goes to the account of the sale.
+func (t *Task) routeSale() {
+	if t.refused() {
+		return
+	}
+	if t.otherID == 0 || t.other.Account == 0 {
+		t.otherID = 0
+		t.refuse(protocol.NotFound, "", "the sale is not known here")
+		return
+	}
+	t.who.account = t.other.Account
+	t.partition = t.otherID.Partition()
+}
+
+// giveBack books a return: whole, by lines or by amount.
+func (t *Task) giveBack(tx *ledger.Tx) error {
+	sale, err := tx.Sale(t.saleID())
+	if err != nil {
+		return err
+	}
+	t.when = t.moment(tx.Now())
+	if t.when.early {
+		return t.decline(tx, protocol.OutsideTimeWindow, "at", "the return lies too far back or in the future")
+	}
+	if code, detail := returnable(sale); code != protocol.Approved {
+		return t.decline(tx, code, "", detail)
+	}
+	r, op := t.request(), &t.op
+	t.stamp(op, ledger.KindReturn)
+	if code, field, detail := shareOut(sale, r, op); code != protocol.Approved {
+		return t.decline(tx, code, field, detail)
+	}
+	op.Parent = sale.ID
+	t.aboutSale(op, sale)
+	op.Status = "returned"
+	if t.when.moved {
+		op.Warnings = append(op.Warnings, warnMoved)
+	}
+	op.Purchase = wholly(sale, op)
+	if err := t.undoSale(tx, sale, op); err != nil {
+		return err
+	}
+	return t.record(tx)
+}
+
+// saleID is the id of the sale that a fetched record belongs to.
+func (t *Task) saleID() ledger.OpID {
+	if t.other.Parent != 0 {
+		return t.other.Parent
+	}
+	return t.otherID
+}
+
+// returnable says whether anything of a sale may come back.
+func returnable(s *ledger.Sale) (protocol.Code, string) {
+	switch {
+	case s == nil:
+		return protocol.NotFound, "the sale has not been confirmed"
+	case s.Status == ledger.SaleConfirmed:
+		return protocol.Approved, ""
+	case s.Status == ledger.SaleReversed:
+		return protocol.ReturnExceedsSale, "the sale was reversed: nothing is left of it"
+	case s.Status == ledger.SaleParked:
+		return protocol.NotFound, "the sale waits for the office"
+	}
+	return protocol.NotFound, "the sale was not booked: its authorization has " + s.Status.String()
+}
+
+// aboutSale fills what a record about a booked sale takes from it.
+func (t *Task) aboutSale(op *ledger.Operation, s *ledger.Sale) {
+	op.Account = s.Account
+	op.Program = s.Program
+	op.Registered = t.other.Registered
+	op.Tier = t.other.Tier
+	op.Receipt = orElse(op.Receipt, s.Receipt)
+	op.Shift = orElse(orElse(t.request().ISO.Shift, op.Shift), s.Shift)
+	op.Terminal, op.Store = orElse(op.Terminal, s.Terminal), orElse(op.Store, s.Store)
+}
+
+// wholly reports whether nothing is left of the sale after op.
+func wholly(s *ledger.Sale, op *ledger.Operation) bool {
+	return s.Back.Payable+op.Payable == s.Payable && s.Back.Redeemed+op.Redeemed == s.Redeemed
+}
+
+// undoSale fills the effects of taking op's figures back from a sale: points
+// that were spent go back to their lots, points that were earned are taken
+// away (L5), and the money leaves the day of the sale.
+func (t *Task) undoSale(tx *ledger.Tx, s *ledger.Sale, op *ledger.Operation) error {
+	v, ok := t.s.programs.number(t.request().Caller.Merchant, s.Program, s.At)
+	if !ok {
+		return errNoProgram
+	}
+	a, err := tx.Account(s.Account)
+	if err != nil {
+		return err
+	}
+	spent := ledger.DaySum{Day: s.Day, Spent: -op.Payable}
+	op.Late = otherMonth(t.when.at, tx.Now(), t.when.zone)
+	if a.Into != 0 {
+		undoMerged(a.Into, s, op, spent)
+		return nil
+	}
+	op.Spent = spent
+	p := &t.purse
+	p.load(a, tx.Now(), 0)
+	lapsed := t.restore(s, op, v.Program)
+	missing := p.takeBack(s.EarnedLot, op.Earned)
+	if missing > 0 && v.Program.Deficit() == program.DeficitForgive {
+		op.Flags = append(op.Flags, flagForgiven)
+		op.Legs[ledger.LegIssued] -= missing
+	} else {
+		p.owe(missing)
+	}
+	op.Legs[ledger.LegIssued] += op.Earned
+	op.Legs[ledger.LegRedeemed] -= op.Points
+	if lapsed > 0 {
+		op.Legs[ledger.LegExpired] += lapsed
+		op.Flags = append(op.Flags, flagLapsed)
+		op.Warnings = append(op.Warnings, "some of the points had expired and did not come back")
+	}
+	p.settle(op)
+	return nil
+}
+
+// restore gives op.Points back to the lots that the sale has taken them from,
+// the last taken first. What was booked as a deficit is the last of all: it
+// repays what is still owed, and the rest goes to the sale's own lot. It
+// returns the points of lots that have expired for good.
+func (t *Task) restore(s *ledger.Sale, op *ledger.Operation, prog *program.Program) (lapsed int64) {
+	p, need := &t.purse, op.Points
+	skip := s.Back.Points // given back before, in the same order
+	take := func(n int64) int64 {
+		passed := min(skip, n)
+		skip -= passed
+		n = min(n-passed, need)
+		need -= n
+		return n
+	}
+	if n := take(s.Points - sum(s.Pins)); n > 0 {
+		p.earn(ledger.LotPart{
+			Active: min(s.EarnedLot.Active, p.now), Expires: s.EarnedLot.Expires, Own: s.EarnedLot.Own, Points: n,
+		})
+	}
+	for i := len(s.Pins) - 1; i >= 0 && need > 0; i-- {
+		part := s.Pins[i]
+		if part.Points = take(part.Points); part.Points == 0 {
+			continue
+		}
+		op.Pins = append(op.Pins, part)
+		if k := p.find(part); k >= 0 {
+			part.Expires = p.lots[k].Expires
+		}
+		if part.Expires != 0 && part.Expires <= p.now {
+			grace := prog.GraceUntil(p.now, t.when.zone)
+			if grace == 0 {
+				lapsed += part.Points
+				continue
+			}
+			part.Expires = grace
+		}
+		p.give(part)
+	}
+	return lapsed
+}
+
+// undoMerged fills the effects on a sale whose account was merged into
+// another: everything travels on to where the account lives now.
+func undoMerged(to ledger.AccountID, s *ledger.Sale, op *ledger.Operation, spent ledger.DaySum) {
+	tr := ledger.Transfer{To: to, Spent: []ledger.DaySum{spent}}
+	need := op.Points
+	for i := len(s.Pins) - 1; i >= 0 && need > 0; i-- {
+		part := s.Pins[i]
+		part.Points = min(part.Points, need)
+		need -= part.Points
+		tr.Parts = append(tr.Parts, part)
+	}
+	own := s.EarnedLot
+	own.Points = need - op.Earned
+	if own.Points != 0 {
+		tr.Parts = append(tr.Parts, own)
+	}
+	op.Purchase = false
+	op.Transfers = append(op.Transfers, tr)
+	op.Legs[ledger.LegTransit] += op.Points - op.Earned
+	op.Legs[ledger.LegIssued] += op.Earned
+	op.Legs[ledger.LegRedeemed] -= op.Points
+}
+
+// shareOut decides what a return takes of the sale and fills op's figures and
+// lines.
+func shareOut(s *ledger.Sale, r *protocol.Request, op *ledger.Operation) (code protocol.Code, field, detail string) {
+	left := s.Payable + s.Redeemed - s.Back.Payable - s.Back.Redeemed
+	switch {
+	case len(r.ReturnLines) > 0:
+		code, field, detail = shareLines(s, r, op)
+	case r.ReturnAmount > left:
+		return protocol.ReturnExceedsSale, "amount", "no more than " + strconv.FormatInt(left, 10) + " is left of the sale"
+	case r.ReturnAmount > 0:
+		shareAmount(s, r.ReturnAmount, op)
+	default:
+		if left == 0 && nothingLeft(s) {
+			return protocol.ReturnExceedsSale, "", "everything was returned already"
+		}
+		shareAll(s, op)
+	}
+	return code, field, detail
+}
+
+// nothingLeft reports whether no unit of any line is left either: a receipt
+// that cost nothing can still come back.
+func nothingLeft(s *ledger.Sale) bool {
+	for i := range s.Lines {
+		if s.Lines[i].Back.Quantity < s.Lines[i].Quantity {
+			return false
+		}
+	}
+	return s.Back.Amount == s.Total
+}

@@ -1,0 +1,312 @@
+package processor
+
+import (
+	"errors"
+	"time"
+
+	"tillgate/ledger"
+	"tillgate/processor/program"
+	"tillgate/protocol"
+)
+
+// maxHops bounds how often a request follows a merged account to the next.
+const maxHops = 4
+
+// Task is one exchange on its way through the switch. It implements
+// [ledger.Task]. Tasks are pooled: everything in one is scratch space that
+// keeps its memory.
+type Task struct {
+	s    *Switch
+	x    *protocol.Exchange
+	plan *plan
+	came int64 // wall clock, unix ns
+
+	claim claimSet
+	dups  dupSet
+
+	// refusal is a decline that was certain before the shard was asked.
+	refusal struct {
+		code          protocol.Code
+		field, detail string
+	}
+
+	who       identity
+	partition int
+	hops      int
+	redirect  ledger.AccountID // the account has moved: ask again there
+
+	// other is the record that the request refers to, as of before the shard:
+	// a hold's authorization, the operation to reverse.
+	other   ledger.Operation
+	otherID ledger.OpID
+
+	// What is decided on the shard.
+	when     moment
+	version  program.Version
+	facts    program.Facts
+	decision program.Decision
+	purse    purse
+	op       ledger.Operation // the record that answers
+	side     ledger.Operation // a record beside it
+	more     []ledger.LotPart // earned lots with a term of their own
+	target   target           // of a reversal
+	parked   ledger.OpID      // the parked message that the office books
+	because  string           // why an advice is parked
+	again    bool             // a repeat whose DE7 is to be noted
+	recorded bool
+	attempt  bool   // a one-time code was tried and must be counted
+	wrong    bool   // and it was wrong
+	scope    string // the terminal it is counted for
+}
+
+func (t *Task) begin(x *protocol.Exchange, now int64) {
+	t.x, t.came = x, now
+	x.Response.Reset()
+	x.Response.Call = x.Request.Call
+}
+
+// request is the request being served.
+func (t *Task) request() *protocol.Request { return &t.x.Request }
+
+// response is the answer being made.
+func (t *Task) response() *protocol.Response { return &t.x.Response }
+
+// refuse notes a decline. Before the shard it is recorded there if the code
+// is one that is remembered; after it, it is the answer.
+func (t *Task) refuse(code protocol.Code, field, detail string) {
+	t.refusal.code, t.refusal.field, t.refusal.detail = code, field, detail
+	r := &t.x.Response
+	r.Code, r.Field, r.Detail = code, field, detail
+}
+
+// refused reports whether the request is declined already.
+func (t *Task) refused() bool { return t.refusal.code != protocol.Approved }
+
+// shed answers at once, without a record.
+func (t *Task) shed(code protocol.Code, detail string) {
+	t.refuse(code, "", detail)
+	t.finish()
+}
+
+// run goes on once the keys are owned: duplicates, routing, the shard.
+func (t *Task) run() {
+	if t.plan.keyed {
+		done, err := t.repeated()
+		if err != nil {
+			t.fault(err)
+			return
+		}
+		if t.again {
+			t.partition = t.homeless()
+			t.enter()
+			return
+		}
+		if done {
+			t.finish()
+			return
+		}
+	}
+	t.partition = t.homeless()
+	if t.plan.direct != nil {
+		if !t.refused() {
+			if err := t.plan.direct(t); err != nil {
+				t.fault(err)
+				return
+			}
+		}
+		t.finish()
+		return
+	}
+	if !t.refused() && t.plan.route != nil {
+		t.plan.route(t)
+	}
+	if t.refused() && !(t.plan.keyed && t.dups.n > 0 && t.refusal.code.Remembered()) {
+		t.finish()
+		return
+	}
+	t.enter()
+}
+
+// enter hands the task to its shard.
+func (t *Task) enter() {
+	err := t.s.ledger.Submit(t.partition, t)
+	switch {
+	case err == nil:
+	case errors.Is(err, ledger.ErrOverloaded):
+		t.shed(protocol.Overloaded, "the server is overloaded; try again")
+	case errors.Is(err, ledger.ErrClosed):
+		t.shed(protocol.Unavailable, "the server is stopping")
+	default:
+		t.fault(err)
+	}
+}
+
+// Decide is the ledger's call on the shard's event loop.
+func (t *Task) Decide(tx *ledger.Tx) error {
+	switch {
+	case t.again:
+		return t.noteRepeat(tx)
+	case t.refused():
+		return t.declineRefused(tx)
+	}
+	return t.plan.decide(t, tx)
+}
+
+// Done is the ledger's call when everything the task has read and written is
+// on disk.
+func (t *Task) Done(err error) {
+	switch {
+	case errors.Is(err, ledger.ErrClosed):
+		t.shed(protocol.Unavailable, "the server is stopping")
+		return
+	case err != nil:
+		t.fault(err)
+		return
+	case t.redirect != 0:
+		t.follow()
+		return
+	case t.recorded:
+		t.answer()
+	}
+	t.finish()
+}
+
+// answer renders the record that answers the request.
+func (t *Task) answer() {
+	render(&t.op, &t.x.Response)
+	if t.plan.complete != nil && t.x.Response.Code.OK() {
+		t.plan.complete(t)
+	}
+}
+
+// follow asks again in the partition of the account that this one was merged
+// into.
+func (t *Task) follow() {
+	if t.hops++; t.hops > maxHops {
+		t.fault(errors.New("a chain of merged accounts has no end"))
+		return
+	}
+	t.who.account, t.redirect = t.redirect, 0
+	t.partition = t.who.account.Partition(t.s.partitions)
+	t.enter()
+}
+
+// fault answers 96. The cause is only in the log.
+func (t *Task) fault(err error) {
+	t.s.o.Logger.Error("a request failed", "call", t.x.Request.Call, "edge", t.x.Request.Edge, "cause", err)
+	t.recorded = false
+	t.x.Response.Reset()
+	t.x.Response.Call = t.x.Request.Call
+	t.refuse(protocol.Internal, "", "the server failed; nothing was booked")
+	t.finish()
+}
+
+// finish gives the keys and the exchange back. The task is free afterwards.
+func (t *Task) finish() {
+	s, x := t.s, t.x
+	now := s.o.Clock()
+	if t.attempt {
+		s.attempts.end(t.scope, now, t.wrong)
+	}
+	if s.o.Metrics.Answered != nil {
+		s.o.Metrics.Answered(x.Request.Call, x.Response.Code, x.Response.Replayed, time.Duration(now-t.came))
+	}
+	s.claims.release(t, s.resumeLater)
+	t.reset()
+	s.tasks.Put(t)
+	x.Done(x)
+	s.leave()
+}
+
+// reset forgets the exchange and keeps the memory.
+func (t *Task) reset() {
+	*t = Task{
+		s:        t.s,
+		other:    t.other,
+		decision: t.decision,
+		purse:    t.purse,
+		op:       t.op,
+		side:     t.side,
+		more:     t.more[:0],
+		facts:    program.Facts{Days: t.facts.Days[:0]},
+	}
+	t.decision.Reset()
+}
+
+// stamp begins a record about this request: who asked, when and where.
+func (t *Task) stamp(op *ledger.Operation, kind ledger.Kind) {
+	r := &t.x.Request
+	clearOperation(op)
+	op.Kind, op.Render = kind, renderVersion
+	op.At, op.Offset = t.when.at, t.when.offset
+	op.Account = t.who.account
+	op.Program = t.version.Number
+	op.Merchant, op.Actor, op.Edge = r.Caller.Merchant, r.Caller.Key, uint8(r.Edge)
+	op.Terminal, op.Store, op.Cashier, op.Channel = r.Terminal, r.Store, r.Cashier, r.Channel
+	op.Receipt, op.Shift = r.Receipt.Number, r.Receipt.Shift
+	op.Offline = r.Offline
+	if r.Edge == protocol.EdgeISO {
+		op.ISO = ledger.ISORef{
+			MTI: r.ISO.MTI, Processing: r.ISO.Processing, STAN: r.ISO.STAN,
+			LocalTime: r.ISO.LocalTime, LocalDate: r.ISO.LocalDate, DE7: r.ISO.DE7, Currency: r.ISO.Currency,
+		}
+	}
+}
+
+// clearOperation empties a record and keeps the memory of its slices.
+func clearOperation(op *ledger.Operation) {
+	*op = ledger.Operation{
+		Dups: op.Dups[:0], Lines: op.Lines[:0], Rules: op.Rules[:0], Hints: op.Hints[:0],
+		Warnings: op.Warnings[:0], Flags: op.Flags[:0], Lots: op.Lots[:0], Pins: op.Pins[:0],
+		Transfers: op.Transfers[:0], Data: op.Data[:0],
+	}
+}
+
+// record appends the record that answers the request, remembered under the
+// request's duplicate keys.
+func (t *Task) record(tx *ledger.Tx) error {
+	t.remember(&t.op)
+	if _, err := tx.Append(&t.op); err != nil {
+		return err
+	}
+	t.recorded = true
+	return nil
+}
+
+// decline answers with a decline, and records it if the call has a duplicate
+// key and the code is one that is remembered.
+func (t *Task) decline(tx *ledger.Tx, code protocol.Code, field, detail string) error {
+	if !t.plan.keyed || t.dups.n == 0 || !code.Remembered() {
+		t.refuse(code, field, detail)
+		t.maxPoints(code)
+		return nil
+	}
+	if t.when.now == 0 {
+		t.when = t.moment(tx.Now())
+	}
+	t.stamp(&t.op, t.plan.kind)
+	if t.who.fresh || t.who.account.Partition(t.s.partitions) != tx.Partition() {
+		t.op.Account = 0
+	}
+	t.op.Parent = t.otherID
+	t.op.Code, t.op.Field, t.op.Detail = uint8(code), field, detail
+	if t.plan.kind == ledger.KindReturn && t.otherID == 0 {
+		t.op.Flags = append(t.op.Flags, flagNoSale)
+	}
+	t.op.Total, t.op.Discount = t.decision.Total, t.decision.Discount
+	t.op.MaxRedeem = t.decision.MaxRedeem
+	t.op.Asked = t.x.Request.Redeem.Points
+	return t.record(tx)
+}
+
+// maxPoints puts the permitted maximum beside a decline of a redemption.
+func (t *Task) maxPoints(code protocol.Code) {
+	if tellsMaximum(code) {
+		t.x.Response.MaxPoints, t.x.Response.HasMaxPoints = t.decision.MaxRedeem, true
+	}
+}
+
+// tellsMaximum reports whether a decline carries max_points.
+func tellsMaximum(code protocol.Code) bool {
+	return code == protocol.InsufficientPoints || code == protocol.RedeemNotAllowed
+}
