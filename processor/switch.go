@@ -130,6 +130,7 @@ type Switch struct {
 	directories *directories
 
 	tasks    sync.Pool
+	kept     atomic.Int64 // how long duplicate keys are kept, ns
 	inflight atomic.Int64
 	closing  atomic.Bool
 	drained  chan struct{}
@@ -154,6 +155,11 @@ func New(l *ledger.Ledger, o Options) (*Switch, error) {
 		return nil, err
 	}
 	if s.directories, err = newDirectories(l, s.programs.merchants()); err != nil {
+		return nil, err
+	}
+	s.kept.Store(int64(keepKeys))
+	s.lengthen()
+	if err = s.completePrograms(); err != nil {
 		return nil, err
 	}
 	return s, nil

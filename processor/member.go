@@ -1,0 +1,436 @@
+package processor
+
+import (
+	"strings"
+
+	"tillgate/ledger"
+	"tillgate/protocol"
+)
+
+// Registration, look-up, change and erasure of members.
+//
+// An identifier is claimed in process while its first use is decided, and the
+// account, its links and its profile go into one batch: there is no moment at
+// which one is on disk without the others.
+
+var _ = serve(protocol.CallCreateMember, plan{
+	kind: ledger.KindEnrol, keyed: true,
+	claim: claimProfile, route: routeEnrol, decide: decideEnrol, complete: completeEnrol,
+})
+
+var _ = serve(protocol.CallGetMember, plan{route: routeTarget, decide: decideShow})
+
+var _ = serve(protocol.CallLookupMember, plan{route: routeKnown, decide: decideShow})
+
+var _ = serve(protocol.CallPatchMember, plan{
+	kind: ledger.KindProfile, claim: claimPatch, route: routeTarget, decide: decidePatch,
+})
+
+var _ = serve(protocol.CallDeleteMember, plan{
+	kind: ledger.KindErase, claim: claimTarget, route: routeTarget, decide: decideErase,
+})
+
+// routeTarget finds the account whose id stands in the path.
+func routeTarget(t *Task) {
+	t.identifyBy(protocol.Identifier{Kind: protocol.ByID, Value: t.request().Target})
+}
+
+// routeKnown finds the member that the body names; one that would first have
+// to be made is not found.
+func routeKnown(t *Task) {
+	t.identify()
+	if t.who.fresh {
+		t.refuse(protocol.MemberNotFound, "", "no member has this phone number")
+	}
+}
+
+// profileLinks are the identifiers of the profile that was sent: at most a
+// phone number and an e-mail address.
+func (t *Task) profileLinks() (list [2]struct {
+	kind protocol.IdentifierKind
+	key  ledger.Key
+}, n int) {
+	r := t.request()
+	for _, id := range []struct {
+		kind  protocol.IdentifierKind
+		value *string
+	}{{protocol.ByPhone, r.Profile.Phone}, {protocol.ByEmail, r.Profile.Email}} {
+		if id.value == nil || *id.value == "" {
+			continue
+		}
+		list[n].kind = id.kind
+		list[n].key, _ = t.s.identifierKey(r.Caller.Merchant, id.kind, *id.value)
+		n++
+	}
+	return list, n
+}
+
+// claimProfile owns the identifiers that are to be linked.
+func claimProfile(t *Task) {
+	list, n := t.profileLinks()
+	for _, id := range list[:n] {
+		t.claim.add(id.key)
+	}
+}
+
+// claimTarget owns the profile of the member in the path.
+func claimTarget(t *Task) { t.claim.add(t.s.profileClaim(t.request().Target)) }
+
+// claimPatch owns the profile and what will lead to it.
+func claimPatch(t *Task) {
+	claimTarget(t)
+	claimProfile(t)
+}
+
+// routeEnrol finds the account that already has one of the identifiers, which
+// may be a provisional one that now registers, or draws a new id.
+func routeEnrol(t *Task) {
+	list, n := t.profileLinks()
+	for _, id := range list[:n] {
+		link, found, err := t.s.link(id.key)
+		if err != nil {
+			t.internal("an identifier's link can't be read", err)
+			return
+		}
+		if found {
+			t.who.link = link
+			t.settle(link.Account)
+			break
+		}
+	}
+	if t.who.account == 0 {
+		id, err := newAccountID()
+		if err != nil {
+			t.internal("no random bytes", err)
+			return
+		}
+		t.who.fresh = true
+		t.settle(id)
+	}
+	routeReferrer(t)
+}
+
+// internal refuses a request for a fault of ours; the cause goes to the log.
+func (t *Task) internal(what string, err error) {
+	t.s.o.Logger.Error(what, "cause", err)
+	t.refuse(protocol.Internal, "", "the server failed; nothing was booked")
+}
+
+// routeReferrer finds who invited the member, and refuses oneself and circles.
+func routeReferrer(t *Task) {
+	r := t.request()
+	ref := r.Profile.Referrer
+	if ref.Kind == protocol.NoIdentifier || t.refused() {
+		return
+	}
+	id, found, err := t.s.referrer(r.Caller.Merchant, ref)
+	switch {
+	case err != nil:
+		t.internal("a referrer can't be read", err)
+	case !found && ref.Kind == protocol.ByPhone && r.Profile.Phone != nil && normalPhone(ref.Value) == normalPhone(*r.Profile.Phone):
+		t.refuse(protocol.ReferrerNotAllowed, "referrer", "nobody invites oneself")
+	case !found:
+		t.refuse(protocol.MemberNotFound, "referrer", "the referrer is no member")
+	default:
+		t.who.second = id
+		t.refuseCircle(id)
+	}
+}
+
+// referrer finds a member by what a registration may name: id, phone number or
+// referral code.
+func (s *Switch) referrer(merchant string, ref protocol.Identifier) (ledger.AccountID, bool, error) {
+	if ref.Kind == protocol.ByID {
+		id, err := ledger.ParseAccountID(ref.Value)
+		if err != nil {
+			return 0, false, nil
+		}
+		return s.living(merchant, id)
+	}
+	key := s.referralKey(merchant, strings.ToUpper(ref.Value))
+	if ref.Kind == protocol.ByPhone {
+		key, _ = s.identifierKey(merchant, protocol.ByPhone, ref.Value)
+	}
+	link, found, err := s.link(key)
+	if err != nil || !found {
+		return 0, false, err
+	}
+	return s.living(merchant, link.Account)
+}
+
+// living follows merges from an account to where it lives now.
+func (s *Switch) living(merchant string, id ledger.AccountID) (ledger.AccountID, bool, error) {
+	for range maxHops {
+		a, err := s.ledger.Account(id)
+		if err != nil || a == nil || a.Erased || a.Merchant != merchant {
+			return 0, false, err
+		}
+		if a.Into == 0 {
+			return id, true, nil
+		}
+		id = a.Into
+	}
+	return 0, false, nil
+}
+
+// maxUpline bounds the walk up the chain of referrers; deeper chains reward
+// nobody.
+const maxUpline = 64
+
+// refuseCircle walks up from a referrer: the member who registers must not be
+// above. Only a provisional member can be, because referrers are fixed at
+// registration.
+func (t *Task) refuseCircle(id ledger.AccountID) {
+	for range maxUpline {
+		if id == t.who.account {
+			t.refuse(protocol.ReferrerNotAllowed, "referrer", "members must not invite each other in a circle")
+			return
+		}
+		a, err := t.s.ledger.Account(id)
+		if err != nil {
+			t.internal("a referrer can't be read", err)
+			return
+		}
+		if a == nil || a.Referrer == 0 {
+			return
+		}
+		id = a.Referrer
+	}
+}
+
+// referralKey is the key under which a referral code is linked to its member.
+func (s *Switch) referralKey(merchant, code string) ledger.Key {
+	return s.ledger.Hash("id", merchant, "referral", code)
+}
+
+// referralAlphabet is base 32 without letters that are mistaken for digits.
+const referralAlphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+// referralCode is a member's code to invite others with: ten characters made
+// of the id by a keyed hash, so that it is the same whenever it is shown and
+// tells nothing of the id.
+func (s *Switch) referralCode(merchant string, id ledger.AccountID) string {
+	key := s.ledger.Hash("referral code", merchant, id.String())
+	var code [10]byte
+	for i := range code {
+		code[i] = referralAlphabet[key[i]&31]
+	}
+	return string(code[:])
+}
+
+// decideEnrol makes the member, or registers the provisional one that a
+// purchase has made.
+func decideEnrol(t *Task, tx *ledger.Tx) error {
+	a, err := t.member(tx)
+	if err != nil || t.redirect != 0 {
+		return err
+	}
+	if t.refused() {
+		return t.decline(tx, protocol.AlreadyExists, "", "the phone number or e-mail address belongs to another member")
+	}
+	list, n := t.profileLinks()
+	for _, id := range list[:n] {
+		link, err := tx.Link(id.key)
+		if err != nil {
+			return err
+		}
+		if taken := link != nil && (a == nil || link.Account != a.ID || a.Registered); taken {
+			return t.decline(tx, protocol.AlreadyExists, identifierField(id.kind), "a registered member has it already")
+		}
+	}
+	t.when = t.moment(tx.Now())
+	kind := ledger.KindEnrol
+	if a != nil {
+		kind = ledger.KindRegister
+	}
+	t.stamp(&t.op, kind)
+	t.op.Registered, t.op.Referrer = true, t.who.second
+	t.op.Status = "registered"
+	if err := t.record(tx); err != nil {
+		return err
+	}
+	return t.putProfile(tx, func(p *profile) {
+		p.take(t.request().Profile)
+		p.Referral = t.s.referralCode(t.request().Caller.Merchant, t.who.account)
+	})
+}
+
+func identifierField(k protocol.IdentifierKind) string {
+	if k == protocol.ByEmail {
+		return "email"
+	}
+	return "phone"
+}
+
+// putProfile changes the member's profile and the links that go with it, in
+// the batch of the record before it.
+func (t *Task) putProfile(tx *ledger.Tx, change func(*profile)) error {
+	id, merchant := t.who.account, t.request().Caller.Merchant
+	p, err := txProfile(tx, id)
+	if err != nil {
+		return err
+	}
+	old := *p
+	change(p)
+	relink := func(kind protocol.IdentifierKind, from, to string) error {
+		if from == to {
+			return nil
+		}
+		if from != "" {
+			key, _ := t.s.identifierKey(merchant, kind, from)
+			if err := tx.DeleteLink(key); err != nil {
+				return err
+			}
+		}
+		if to == "" {
+			return nil
+		}
+		key, _ := t.s.identifierKey(merchant, kind, to)
+		return tx.PutLink(key, ledger.Link{Account: id, Kind: uint8(kind)})
+	}
+	if err := relink(protocol.ByPhone, old.Phone, p.Phone); err != nil {
+		return err
+	}
+	if err := relink(protocol.ByEmail, old.Email, p.Email); err != nil {
+		return err
+	}
+	if p.Referral != old.Referral {
+		if err := tx.PutLink(t.s.referralKey(merchant, p.Referral), ledger.Link{Account: id}); err != nil {
+			return err
+		}
+	}
+	plain, err := encodeProfile(p)
+	if err != nil {
+		return err
+	}
+	return tx.PutProfile(id, plain)
+}
+
+// txProfile reads a member's profile on the shard, where a write of the same
+// batch shows.
+func txProfile(tx *ledger.Tx, id ledger.AccountID) (*profile, error) {
+	plain, err := tx.Profile(id)
+	if err != nil {
+		return nil, err
+	}
+	return decodeProfile(plain)
+}
+
+// decideShow answers about a member.
+func decideShow(t *Task, tx *ledger.Tx) error {
+	a, err := t.member(tx)
+	if err != nil || t.redirect != 0 || t.refused() {
+		return err
+	}
+	return t.show(tx, a)
+}
+
+// show fills the answer about a member: profile, cards, tier.
+func (t *Task) show(tx *ledger.Tx, a *ledger.Account) error {
+	r := t.response()
+	p, err := txProfile(tx, a.ID)
+	if err != nil {
+		return err
+	}
+	r.HasMember = true
+	m := &r.Member
+	m.ID, m.Registered = a.ID.String(), a.Registered
+	m.Tier = t.s.tier(a, tx.Now())
+	p.view(m)
+	m.Cards = m.Cards[:0]
+	for _, c := range p.Cards {
+		key, _ := t.s.identifierKey(a.Merchant, protocol.ByCard, c.Number)
+		link, err := tx.Link(key)
+		if err != nil {
+			return err
+		}
+		if link != nil {
+			m.Cards = append(m.Cards, cardView(link))
+		}
+	}
+	return nil
+}
+
+// decidePatch changes a member's profile.
+func decidePatch(t *Task, tx *ledger.Tx) error {
+	a, err := t.member(tx)
+	if err != nil || t.redirect != 0 || t.refused() {
+		return err
+	}
+	if !a.Registered {
+		return t.decline(tx, protocol.MemberNotFound, "", "the member has not registered yet")
+	}
+	list, n := t.profileLinks()
+	for _, id := range list[:n] {
+		link, err := tx.Link(id.key)
+		if err != nil {
+			return err
+		}
+		if link != nil && link.Account != a.ID {
+			return t.decline(tx, protocol.AlreadyExists, identifierField(id.kind), "another member has it already")
+		}
+	}
+	var left profile
+	err = func() error {
+		p, err := txProfile(tx, a.ID)
+		if err == nil {
+			left = *p
+			left.take(t.request().Profile)
+		}
+		return err
+	}()
+	if err != nil {
+		return err
+	}
+	if left.Phone == "" && left.Email == "" {
+		return t.decline(tx, protocol.InvalidRequest, "phone", "a member keeps a phone number or an e-mail address")
+	}
+	t.when = t.moment(tx.Now())
+	t.stamp(&t.op, ledger.KindProfile)
+	t.op.Status = "changed"
+	t.remember(&t.op)
+	if _, err := tx.Append(&t.op); err != nil {
+		return err
+	}
+	if err := t.putProfile(tx, func(p *profile) { *p = left }); err != nil {
+		return err
+	}
+	r := t.response()
+	r.HasMember = true
+	r.Member.ID, r.Member.Registered = a.ID.String(), true
+	r.Member.Tier = t.s.tier(a, tx.Now())
+	left.view(&r.Member)
+	return nil
+}
+
+// decideErase removes everything personal of a member. The books stay: the
+// account keeps its number, its operations and what it is owed.
+func decideErase(t *Task, tx *ledger.Tx) error {
+	a, err := t.member(tx)
+	if err != nil || t.redirect != 0 || t.refused() {
+		return err
+	}
+	p, err := txProfile(tx, a.ID)
+	if err != nil {
+		return err
+	}
+	t.when = t.moment(tx.Now())
+	t.stamp(&t.op, ledger.KindErase)
+	t.op.Status = "erased"
+	if err := t.record(tx); err != nil {
+		return err
+	}
+	merchant := a.Merchant
+	for _, id := range p.identifiers() {
+		key, _ := t.s.identifierKey(merchant, id.Kind, id.Value)
+		if err := tx.DeleteLink(key); err != nil {
+			return err
+		}
+	}
+	if p.Referral != "" {
+		if err := tx.DeleteLink(t.s.referralKey(merchant, p.Referral)); err != nil {
+			return err
+		}
+	}
+	return tx.DeleteProfile(t.who.account)
+}

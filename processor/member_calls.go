@@ -1,0 +1,232 @@
+package processor
+
+import (
+	"encoding/binary"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"tillgate/ledger"
+	"tillgate/protocol"
+)
+
+// The small calls about one member: one-time codes, events, tiers by hand,
+// who invited whom, history.
+
+var _ = serve(protocol.CallIssueCode, plan{
+	kind: ledger.KindCode, keyed: true, route: routeTarget, decide: decideCode, complete: tellCode,
+})
+
+var _ = serve(protocol.CallMemberEvent, plan{
+	kind: ledger.KindEvent, keyed: true, route: routeTarget, decide: decideEvent,
+})
+
+var _ = serve(protocol.CallSetTier, plan{
+	kind: ledger.KindTier, keyed: true, route: routeTarget, decide: decideTier,
+})
+
+var _ = serve(protocol.CallReferral, plan{route: routeTarget, decide: decideReferral})
+
+var _ = serve(protocol.CallOperations, plan{route: routeTarget, decide: decideOperations})
+
+// codeLife is how long a one-time code lives at most.
+const codeLife = 5 * time.Minute
+
+// codeTries bounds the search for a code that nobody has at the moment. With
+// 15,625 codes a partition and a life of five minutes a few are enough.
+const codeTries = 16
+
+// drawCode makes the six-digit code of an issue: by a keyed hash of what its
+// record holds, so that nobody can guess it, nothing has to store it, and a
+// repeat of the call tells it again. It names the account's partition.
+func (s *Switch) drawCode(op *ledger.Operation) string {
+	partition := op.Account.Partition(s.partitions)
+	key := s.ledger.Hash("draw code", op.Merchant, op.Account.String(),
+		strconv.FormatInt(op.HoldUntil, 10), string(op.Data))
+	n := uint64((1_000_000-1-partition)/s.partitions + 1)
+	// The modulo's bias is below n/2⁶⁴.
+	return fmt.Sprintf("%06d", int(binary.BigEndian.Uint64(key[:])%n)*s.partitions+partition)
+}
+
+// decideCode gives the member a new one-time code, which ends the old one. In
+// the record Data is the number of the draw.
+func decideCode(t *Task, tx *ledger.Tx) error {
+	a, err := t.member(tx)
+	if err != nil || t.redirect != 0 {
+		return err
+	}
+	switch {
+	case t.refused():
+		return t.decline(tx, t.refusal.code, "", t.refusal.detail)
+	case !a.Registered:
+		return t.decline(tx, protocol.IdentificationTooWeak, "", "only a registered member can have codes")
+	}
+	t.when = t.moment(tx.Now())
+	t.stamp(&t.op, ledger.KindCode)
+	t.op.Status, t.op.HoldUntil = "issued", tx.Now()+int64(codeLife)
+	for try := range codeTries {
+		t.op.Data = append(t.op.Data[:0], byte(try))
+		key := t.s.codeKey(t.op.Merchant, t.s.drawCode(&t.op))
+		_, live, ok, err := tx.Code(key)
+		if err != nil {
+			return err
+		}
+		if ok && live > tx.Now() {
+			continue
+		}
+		until := t.op.HoldUntil
+		if err := t.record(tx); err != nil {
+			return err
+		}
+		return tx.PutCode(key, t.who.account, until)
+	}
+	t.refuse(protocol.Unavailable, "", "no free code was found; try again")
+	return nil
+}
+
+// tellCode puts the code into the answer, but not into a till's: the code
+// goes to the member.
+func tellCode(t *Task) {
+	if t.request().Caller.Role != protocol.RoleTill {
+		t.response().OneTimeCode = t.s.drawCode(&t.op)
+	}
+}
+
+// decideEvent notes an event of the member.
+func decideEvent(t *Task, tx *ledger.Tx) error {
+	a, err := t.member(tx)
+	if err != nil || t.redirect != 0 {
+		return err
+	}
+	if t.refused() {
+		return t.decline(tx, t.refusal.code, "", t.refusal.detail)
+	}
+	t.when = t.moment(tx.Now())
+	t.stamp(&t.op, ledger.KindEvent)
+	t.op.Status, t.op.Detail = "noted", t.request().Event
+	t.op.Tier = t.s.tier(a, tx.Now())
+	return t.record(tx)
+}
+
+// decideTier assigns a tier by hand: a floor until it ends.
+func decideTier(t *Task, tx *ledger.Tx) error {
+	_, err := t.member(tx)
+	if err != nil || t.redirect != 0 {
+		return err
+	}
+	if t.refused() {
+		return t.decline(tx, t.refusal.code, "", t.refusal.detail)
+	}
+	r := t.request()
+	v, ok := t.s.programs.at(r.Caller.Merchant, tx.Now())
+	switch {
+	case !ok || !v.Program.HasTier(r.Tier):
+		return t.decline(tx, protocol.NotFound, "tier", "the programme in force has no such tier")
+	case r.Until.Unix <= tx.Now():
+		return t.decline(tx, protocol.OutsideTimeWindow, "until", "lies in the past")
+	}
+	t.when = t.moment(tx.Now())
+	t.stamp(&t.op, ledger.KindTier)
+	t.op.Program = v.Number
+	t.op.Status, t.op.Tier, t.op.TierUntil, t.op.Detail = "assigned", r.Tier, r.Until.Unix, r.Reason
+	t.op.Offset = r.Until.Offset
+	return t.record(tx)
+}
+
+// decideReferral tells who invited the member.
+func decideReferral(t *Task, tx *ledger.Tx) error {
+	a, err := t.member(tx)
+	if err != nil || t.redirect != 0 || t.refused() {
+		return err
+	}
+	r := t.response()
+	r.Member.ID = a.ID.String()
+	if a.Registered {
+		r.Member.ReferralCode = t.s.referralCode(a.Merchant, a.ID)
+	}
+	if a.Referrer != 0 {
+		r.Referrer = a.Referrer.String()
+	}
+	return nil
+}
+
+const (
+	historyPage = 50  // operations of a page when the caller asks for none
+	historyMost = 200 // and at most
+)
+
+// decideOperations tells the member's history, newest first: every operation
+// names the one before it. The cursor is the id of the next one to tell.
+func decideOperations(t *Task, tx *ledger.Tx) error {
+	a, err := t.member(tx)
+	if err != nil || t.redirect != 0 || t.refused() {
+		return err
+	}
+	r := t.request()
+	next := a.Last
+	if r.Cursor != "" {
+		if next, err = ledger.ParseOpID(r.Cursor); err != nil || next.Partition() != tx.Partition() {
+			t.refuse(protocol.InvalidRequest, "cursor", "is none that this call has given")
+			return nil
+		}
+	}
+	limit := r.Limit
+	if limit == 0 {
+		limit = historyPage
+	}
+	limit = min(limit, historyMost)
+	out := t.response()
+	for next != 0 && len(out.Operations) < limit {
+		found, err := tx.Operation(next, &t.op)
+		if err != nil {
+			return err
+		}
+		if !found || t.op.Account != a.ID {
+			t.refuse(protocol.InvalidRequest, "cursor", "is none that this call has given for this member")
+			return nil
+		}
+		if t.op.Kind != ledger.KindCode {
+			out.Operations = append(out.Operations, operationView(&t.op))
+		}
+		next = t.op.Prev
+	}
+	if next != 0 {
+		out.NextCursor = next.String()
+	}
+	return nil
+}
+
+// kindNames are the kinds of operation as people and exports read them.
+var kindNames = map[ledger.Kind]string{
+	ledger.KindAuthorize: "authorize", ledger.KindAmend: "amend", ledger.KindConfirm: "confirm",
+	ledger.KindVoid: "void", ledger.KindExpire: "hold_expired", ledger.KindAccrue: "accrue",
+	ledger.KindRedeem: "redeem", ledger.KindReturn: "return", ledger.KindReverse: "reverse",
+	ledger.KindEnrol: "enrol", ledger.KindRegister: "register", ledger.KindProfile: "profile",
+	ledger.KindErase: "erase", ledger.KindActivate: "activate", ledger.KindLapse: "lapse",
+	ledger.KindAdjust: "adjust", ledger.KindCard: "card", ledger.KindTier: "tier",
+	ledger.KindEvent: "event", ledger.KindMerge: "merge", ledger.KindPostOut: "post_out",
+	ledger.KindPostIn: "post_in", ledger.KindPark: "park", ledger.KindResolve: "resolve",
+	ledger.KindShift: "shift", ledger.KindMark: "mark", ledger.KindCode: "code",
+}
+
+// operationView is a record as the member's history shows it.
+func operationView(op *ledger.Operation) protocol.OperationView {
+	v := protocol.OperationView{
+		ID: op.ID.String(), Kind: kindNames[op.Kind], Status: strings.Clone(op.Status),
+		Terminal: strings.Clone(op.Terminal), Store: strings.Clone(op.Store), Receipt: strings.Clone(op.Receipt),
+		Time: op.Time, At: op.At,
+		Total: op.Total, Discount: op.Discount, Redeemed: op.Redeemed, Payable: op.Payable, Earned: op.Earned,
+		Balance: balanceView(op.After), Reason: strings.Clone(op.Detail),
+	}
+	if c := protocol.Code(op.Code); !c.OK() {
+		v.Status = c.String()
+	}
+	if op.Parent != 0 {
+		v.Parent = op.Parent.String()
+	}
+	for _, leg := range op.Legs[:ledger.LegDeficit+1] {
+		v.Points += leg
+	}
+	return v
+}

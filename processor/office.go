@@ -1,0 +1,160 @@
+package processor
+
+import (
+	"errors"
+	"slices"
+
+	"tillgate/ledger"
+	"tillgate/protocol"
+)
+
+// What could not be booked by itself, and what the office decides about it.
+
+var _ = serve(protocol.CallListParked, plan{decide: decideListParked})
+
+var _ = serve(protocol.CallResolveParked, plan{
+	kind: ledger.KindResolve, keyed: true, route: routeParked, decide: decideResolve,
+})
+
+const (
+	parkedPage = 100  // entries of a page when the caller asks for none
+	parkedMost = 1000 // and at most
+)
+
+// decideListParked lists what waits, oldest id first.
+func decideListParked(t *Task, _ *ledger.Tx) error {
+	r, out := t.request(), t.response()
+	var from ledger.OpID
+	if r.Cursor != "" {
+		var err error
+		if from, err = ledger.ParseOpID(r.Cursor); err != nil {
+			t.refuse(protocol.InvalidRequest, "cursor", "is none that this call has given")
+			return nil
+		}
+	}
+	limit := r.Limit
+	if limit == 0 {
+		limit = parkedPage
+	}
+	limit = min(limit, parkedMost)
+	return t.s.ledger.ParkedAll(func(p *ledger.Parked) bool {
+		if p.ID < from || p.Merchant != r.Caller.Merchant {
+			return true
+		}
+		if len(out.Parked) == limit {
+			out.NextCursor = p.ID.String()
+			return false
+		}
+		out.Parked = append(out.Parked, parkedView(p))
+		return true
+	})
+}
+
+func parkedView(p *ledger.Parked) protocol.Parked {
+	v := protocol.Parked{
+		ID: p.ID.String(), Kind: parkedKind(p), Because: p.Detail, Status: ledger.SaleParked.String(),
+		Terminal: p.Terminal, Store: p.Store, Receipt: p.Receipt, Shift: p.Shift,
+		Total: p.Total, Redeemed: p.Redeemed, Since: p.Time,
+	}
+	if p.Parent != 0 {
+		v.Authorization = p.Parent.String()
+	}
+	return v
+}
+
+// parkedKind says in a word what waits.
+func parkedKind(p *ledger.Parked) string {
+	switch {
+	case p.Parent != 0:
+		return "confirm"
+	case p.Total != 0:
+		return "accrual"
+	case p.Account != 0:
+		return "adjustment"
+	}
+	return "confirm" // of a hold that is not known
+}
+
+// routeParked goes to the partition of the parked record.
+func routeParked(t *Task) {
+	t.fetch(t.request().Target)
+	if t.refused() {
+		return
+	}
+	if t.otherID == 0 || t.other.Kind != ledger.KindPark {
+		t.otherID = 0
+		t.refuse(protocol.NotFound, "", "nothing parked has this id")
+		return
+	}
+	t.partition = t.otherID.Partition()
+}
+
+// decideResolve books what waits, or rejects it. Either way it no longer
+// waits, and the record says who decided and why.
+func decideResolve(t *Task, tx *ledger.Tx) error {
+	r := t.request()
+	waiting, err := tx.Parked(t.otherID)
+	if err != nil {
+		return err
+	}
+	if waiting == nil {
+		return t.decline(tx, protocol.AlreadyConfirmed, "", "it has been decided already")
+	}
+	found, err := tx.Operation(t.otherID, &t.other)
+	if err != nil {
+		return err
+	}
+	if !found {
+		return errors.New("a parked record is not in the journal")
+	}
+	t.when = t.moment(tx.Now())
+	status := "rejected"
+	if r.Action == "book" {
+		status = "booked"
+		var no errNotBookable
+		err := t.bookWaiting(tx)
+		switch {
+		case errors.As(err, &no):
+			return t.decline(tx, protocol.NotFound, "", no.Error())
+		case err != nil:
+			return err
+		case t.refused():
+			return t.declineRefused(tx)
+		}
+	}
+	t.stamp(&t.op, ledger.KindResolve)
+	t.op.Account, t.op.Parent, t.op.Target = t.other.Account, t.other.Parent, t.otherID
+	t.op.Terminal, t.op.Store = t.other.Terminal, t.other.Store
+	t.op.Receipt, t.op.Shift = t.other.Receipt, t.other.Shift
+	t.op.Status, t.op.Detail = status, r.Reason
+	return t.record(tx)
+}
+
+// bookWaiting books the parked record in t.other. An adjustment that waits for
+// a second person is booked by another caller than the one who asked.
+func (t *Task) bookWaiting(tx *ledger.Tx) error {
+	if !slices.Contains(t.other.Flags, flagSecondPerson) {
+		return t.bookParked(tx, &t.other)
+	}
+	if t.request().Caller.Key == t.other.Actor {
+		t.refuse(protocol.Forbidden, "", "another person than the one who asked must book it")
+		return nil
+	}
+	t.who.account = t.other.Account
+	a, err := t.member(tx)
+	if err != nil || t.refused() {
+		return err
+	}
+	if t.redirect != 0 {
+		t.redirect = 0
+		return errNotBookable("the member was merged into another: adjust the points there")
+	}
+	t.purse.load(a, tx.Now(), 0)
+	t.stamp(&t.side, ledger.KindAdjust)
+	t.side.Target, t.side.Status, t.side.Detail = t.otherID, "adjusted", t.other.Detail
+	if !t.adjust(&t.side, t.other.Points, tx.Now()) {
+		return errNotBookable("the member does not have as many points; an adjustment never overdraws")
+	}
+	_, err = tx.Append(&t.side)
+	return err
+}
