@@ -132,23 +132,39 @@ func TestTheExamplesAreGood(t *testing.T) {
 }
 
 // TestRequestSchemasKnowOurFields holds the properties of each request's
-// schema to the fields that the decoder takes, both ways: a field that only
-// one of them knows is found by sending it alone.
+// schema, nested ones too, to the fields that the decoder takes, which it
+// lists when it refuses an unknown one.
 func TestRequestSchemasKnowOurFields(t *testing.T) {
 	doc := described(t)
-	for call := range examples(t) {
-		route := RouteOf(call)
-		schema := operation(t, doc, route).RequestBody.Value.Content.Get("application/json").Schema.Value
-		refusal := DecodeJSON(call, []byte(`{"no such field":1}`), &Request{})
+	const unknown = `{"no such field":1}`
+	knows := func(s *openapi3.Schema, call Call, body string) {
+		t.Helper()
+		refusal := DecodeJSON(call, []byte(body), &Request{})
 		require.NotNil(t, refusal)
-		_, list, _ := strings.Cut(refusal.Detail, "known are ")
-		known := strings.Split(list, ", ")
+		_, list, found := strings.Cut(refusal.Detail, "known are ")
+		require.True(t, found, refusal.Detail)
 		var written []string
-		for name := range schema.Properties {
+		for name := range s.Properties {
 			written = append(written, name)
 		}
-		require.ElementsMatch(t, known, written, route.Path)
+		require.ElementsMatch(t, strings.Split(list, ", "), written, body)
+		require.False(t, *s.AdditionalProperties.Has, "the decoder refuses unknown fields, the schema says so")
 	}
+	for call := range examples(t) {
+		knows(operation(t, doc, RouteOf(call)).RequestBody.Value.Content.Get("application/json").Schema.Value, call, unknown)
+	}
+	of := func(name string) *openapi3.Schema { return doc.Components.Schemas[name].Value }
+	knows(of("Receipt"), CallQuote, `{"receipt":`+unknown+`}`)
+	knows(of("Identifier"), CallQuote, `{"member":`+unknown+`}`)
+	knows(of("Basket"), CallQuote, `{"basket":`+unknown+`}`)
+	knows(of("Line"), CallQuote, `{"basket":{"lines":[`+unknown+`]}}`)
+	knows(of("Wish"), CallQuote, `{"redeem":`+unknown+`}`)
+	knows(of("Payments").Items.Value, CallQuote, `{"payments":[`+unknown+`]}`)
+	knows(of("ReturnRequest").Properties["lines"].Value.Items.Value, CallReturn, `{"lines":[`+unknown+`]}`)
+	knows(of("NewMember").Properties["referrer"].Value, CallCreateMember, `{"referrer":`+unknown+`}`)
+	knows(of("Products").Properties["products"].Value.Items.Value, CallPutProducts, `{"products":[`+unknown+`]}`)
+	knows(of("Stores").Properties["stores"].Value.Items.Value, CallPutStores, `{"stores":[`+unknown+`]}`)
+	knows(of("Cashiers").Properties["cashiers"].Value.Items.Value, CallPutCashiers, `{"cashiers":[`+unknown+`]}`)
 }
 
 func parsed(t testing.TB, doc []byte) any {
