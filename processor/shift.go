@@ -2,6 +2,7 @@ package processor
 
 import (
 	"fmt"
+	"slices"
 
 	"tillgate/ledger"
 	"tillgate/protocol"
@@ -28,7 +29,13 @@ func (t *Task) matchShift() {
 	r := t.request()
 	key := t.s.ledger.ShiftKey(r.Caller.Merchant, r.Store, r.Terminal, r.Receipt.Shift)
 	t.partition = key.Partition(t.s.partitions)
-	entries, err := t.s.ledger.Shift(key)
+	var entries []ledger.ShiftEntry
+	err := t.s.ledger.Shift(key, func(e *ledger.ShiftEntry) bool {
+		one := *e
+		one.Flags = slices.Clone(e.Flags)
+		entries = append(entries, one)
+		return len(entries) <= maxShiftEntries
+	})
 	if err != nil {
 		t.internal("a shift can't be read", err)
 		return

@@ -57,12 +57,11 @@ func (t *copyTable) reset() {
 // size is what has been collected, in bytes.
 func (t *copyTable) size() int { return len(t.buf) }
 
-// createStage makes the temporary table; it lives as long as the connection
-// and is emptied by each commit.
-func (t *copyTable) createStage(ctx context.Context, c *pgx.Conn) error {
-	_, err := c.Exec(ctx, fmt.Sprintf("CREATE TEMPORARY TABLE IF NOT EXISTS %s ON COMMIT DELETE ROWS AS SELECT %s FROM %s WITH NO DATA",
-		t.stage, strings.Join(t.columns, ", "), t.target))
-	return err
+// createStage is the SQL of the temporary table; it lives as long as the
+// connection and is emptied by each commit.
+func (t *copyTable) createStage() string {
+	return fmt.Sprintf("CREATE TEMPORARY TABLE %s ON COMMIT DELETE ROWS AS SELECT %s FROM %s WITH NO DATA;\n",
+		t.stage, strings.Join(t.columns, ", "), t.target)
 }
 
 // flush copies what was collected into the staging table and from there, in

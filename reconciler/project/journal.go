@@ -30,7 +30,7 @@ const idle = time.Second
 // Follow delivers what is synced, partition after partition, a chunk at a
 // time, so that a busy partition does not starve the others.
 func (j *JournalSource) Follow(ctx context.Context, from Positions, emit func(Delivery) error) error {
-	changed, end := j.Ledger.Follow()
+	changed, end := j.Ledger.Subscribe()
 	defer end()
 	at := append([]uint64(nil), from.Journal...)
 	if err := j.behind(from.Behind, emit); err != nil {

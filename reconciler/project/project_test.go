@@ -93,7 +93,7 @@ func (j *journal) Journal(p int, from uint64, fn func(ledger.OpID, []byte) bool)
 	return nil
 }
 
-func (j *journal) Follow() (<-chan struct{}, func()) { return nil, func() {} }
+func (j *journal) Subscribe() (<-chan struct{}, func()) { return nil, func() {} }
 
 func (j *journal) SealedProfile(id ledger.AccountID) ([]byte, error) {
 	j.mu.Lock()

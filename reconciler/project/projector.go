@@ -87,6 +87,7 @@ type Projector struct {
 
 	projected []atomic.Uint64 // per partition; valid once loaded
 	loaded    atomic.Bool
+	migrated  bool // only Run's goroutine looks at it
 
 	mu      sync.Mutex
 	trouble error         // why it doesn't go on; nil while it does

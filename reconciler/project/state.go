@@ -62,8 +62,11 @@ func (s *state) stuckError() error { return s.stuck }
 func (p *Projector) connect(ctx context.Context) (*pgx.Conn, *state, error) {
 	ctx, cancel := context.WithTimeout(ctx, p.o.Timeout)
 	defer cancel()
-	if err := Migrate(ctx, p.o.Config); err != nil {
-		return nil, nil, err
+	if !p.migrated {
+		if err := Migrate(ctx, p.o.Config); err != nil {
+			return nil, nil, err
+		}
+		p.migrated = true
 	}
 	conn, err := pgx.ConnectConfig(ctx, p.o.Config)
 	if err != nil {
@@ -71,6 +74,8 @@ func (p *Projector) connect(ctx context.Context) (*pgx.Conn, *state, error) {
 	}
 	s, err := p.load(ctx, conn)
 	if err != nil {
+		// Perhaps somebody has dropped the schema to have it built anew.
+		p.migrated = false
 		conn.Close(context.WithoutCancel(ctx))
 		return nil, nil, err
 	}

@@ -2,6 +2,7 @@ package project
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -57,11 +58,15 @@ func (t *tables) all() [8]*copyTable {
 	return [...]*copyTable{t.operations, t.lines, t.rules, t.lots, t.windows, t.shifts, t.members, t.profiles}
 }
 
+// createStages makes the staging tables in one exchange.
 func (t *tables) createStages(ctx context.Context, c *pgx.Conn) error {
+	var sql strings.Builder
 	for _, one := range t.all() {
-		if err := one.createStage(ctx, c); err != nil {
-			return err
-		}
+		sql.WriteString(one.createStage())
+	}
+	_, err := c.PgConn().Exec(ctx, sql.String()).ReadAll()
+	if err != nil {
+		return fmt.Errorf("making the staging tables: %w", err)
 	}
 	return nil
 }

@@ -49,7 +49,7 @@ func (p *Publisher) savePosition() error {
 	if slices.Equal(at, p.saved) {
 		return nil
 	}
-	if err := p.o.Ledger.PutMeta(p.positionKey(), encodePosition(at)); err != nil {
+	if err := p.o.Ledger.NoteMeta(p.positionKey(), encodePosition(at)); err != nil {
 		return err
 	}
 	p.saved = at

@@ -222,7 +222,7 @@ func (p *Publisher) work(ctx context.Context) {
 // worker publishes every n-th partition, one batch at a time, until ctx ends
 // or the topic is gone.
 func (p *Publisher) worker(ctx context.Context, first int) {
-	changed, end := p.o.Ledger.Follow()
+	changed, end := p.o.Ledger.Subscribe()
 	defer end()
 	for ctx.Err() == nil {
 		busy := false

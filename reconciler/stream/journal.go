@@ -14,8 +14,8 @@ type Journal interface {
 	// Journal calls fn with the synced records from sequence `from` on, until
 	// fn returns false. The bytes are fn's until it returns.
 	Journal(partition int, from uint64, fn func(id ledger.OpID, record []byte) bool) error
-	// Follow wakes the caller when more is synced; end ends that.
-	Follow() (changed <-chan struct{}, end func())
+	// Subscribe wakes the caller when more is synced; cancel ends that.
+	Subscribe() (changed <-chan struct{}, cancel func())
 }
 
 // Profiles are the encrypted profiles of a ledger.
@@ -70,9 +70,9 @@ func kindOf(record []byte) (k ledger.Kind, ok bool) {
 	return ledger.Kind(record[2]), true
 }
 
-// Meta are small values that a ledger keeps for others, synced when Put
-// returns; a value that was never put is empty.
+// Meta are small values that a ledger keeps for others. After a crash a noted
+// value may be an older one; one that was never noted is empty.
 type Meta interface {
-	Meta(key string) ([]byte, error)
-	PutMeta(key string, value []byte) error
+	Meta(name string) ([]byte, error)
+	NoteMeta(name string, value []byte) error
 }

@@ -1,0 +1,106 @@
+package export
+
+import (
+	"archive/zip"
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Formats of a single table.
+const (
+	CSV  = "csv"
+	XLSX = "xlsx"
+)
+
+// Operations writes the operations of a merchant that were booked in [from,
+// to), in booking order, with a last row of totals.
+func Operations(ctx context.Context, config *pgx.ConnConfig, w io.Writer, merchant string, from, to time.Time, format string) error {
+	return snapshot(ctx, config, func(tx pgx.Tx) error {
+		switch format {
+		case CSV:
+			return table(ctx, tx, newCSV(w), &operations, merchant, from, to)
+		case XLSX:
+			x, err := newXLSX(w)
+			if err != nil {
+				return err
+			}
+			defer x.close()
+			return table(ctx, tx, x, &operations, merchant, from, to)
+		}
+		return fmt.Errorf("there is no format %q: csv and xlsx are", format)
+	})
+}
+
+func table(ctx context.Context, tx pgx.Tx, w writer, s *sheet, args ...any) error {
+	if err := write(ctx, tx, s, w, args...); err != nil {
+		return err
+	}
+	return w.end()
+}
+
+// File is a further file of [All], such as a programme document.
+type File struct {
+	Name  string
+	Write func(io.Writer) error
+}
+
+// All writes everything that belongs to a merchant into one ZIP archive: its
+// operations with their lines, rules and lots, its members, its shifts, and
+// the files given, which come from the ledger.
+func All(ctx context.Context, config *pgx.ConnConfig, w io.Writer, merchant string, files []File) error {
+	z := zip.NewWriter(w)
+	err := snapshot(ctx, config, func(tx pgx.Tx) error {
+		for _, s := range []*sheet{&operations, &lines, &rules, &lots, &members, &shifts} {
+			args := []any{merchant}
+			if s == &operations {
+				args = append(args, time.Unix(0, 0), time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC))
+			}
+			f, err := z.Create(s.name + ".csv")
+			if err != nil {
+				return err
+			}
+			if err := table(ctx, tx, newCSV(f), s, args...); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, f := range files {
+		to, err := z.Create(f.Name)
+		if err != nil {
+			return err
+		}
+		if err := f.Write(to); err != nil {
+			return fmt.Errorf("writing %s: %w", f.Name, err)
+		}
+	}
+	return z.Close()
+}
+
+// dialLimit bounds how long an export waits for a connection.
+const dialLimit = 10 * time.Second
+
+// snapshot runs read in one read-only transaction that sees one state of the
+// database throughout.
+func snapshot(ctx context.Context, config *pgx.ConnConfig, read func(pgx.Tx) error) error {
+	dial, cancel := context.WithTimeout(ctx, dialLimit)
+	conn, err := pgx.ConnectConfig(dial, config)
+	cancel()
+	if err != nil {
+		return err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	tx, err := conn.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback(context.WithoutCancel(ctx))
+	return read(tx)
+}
