@@ -24,32 +24,13 @@ func (c *compiler) discounts(o object) {
 		d.rules = append(d.rules, c.discountRule(&heads[i], g))
 	}
 	d.groups = len(g)
-	c.discountScale(d)
-}
-
-// discountScale brings all rates to one scale.
-func (c *compiler) discountScale(d *discounts) {
-	var rates []*uint64
 	var factors [][2]uint64
-	low := uint64(100)
 	for i := range d.rules {
-		r := &d.rules[i]
-		switch r.kind {
-		case cutPrice:
-			low = 1000 // quantities are in thousandths
-		case cutMultiply:
+		if r := &d.rules[i]; r.kind == cutMultiply {
 			factors = append(factors, [2]uint64{r.num, r.den})
 		}
-		rates = append(rates, &r.rate)
-		for k := range r.parts {
-			rates = append(rates, &r.parts[k].rate)
-		}
-	}
-	for i := range d.ceilings {
-		rates = append(rates, &d.ceilings[i].rate)
 	}
 	c.multiplies("discounts.rules", factors)
-	d.scale = scale(low, rates)
 }
 
 func (c *compiler) discountRule(h *ruleHead, g groups) discountRule {

@@ -129,25 +129,6 @@ func (c *compiler) within(inner, outer *selector) bool {
 	return true
 }
 
-// scale finds the smallest power of ten, at least low, that all rates (parts
-// of rateUnit) are whole parts of, and turns them into such parts: small
-// figures are quick figures.
-func scale(low uint64, rates []*uint64) uint64 {
-	unit := uint64(rateUnit)
-	for unit > low {
-		for _, r := range rates {
-			if *r%10 != 0 {
-				return unit
-			}
-		}
-		for _, r := range rates {
-			*r /= 10
-		}
-		unit /= 10
-	}
-	return unit
-}
-
 // Bounds of `multiply`, so that a figure never needs more than 127 bits.
 const (
 	maxMultiplies = 4
@@ -210,23 +191,13 @@ func (c *compiler) earn(o object) {
 		e.rules = append(e.rules, c.earnRule(&heads[i], g))
 	}
 	e.groups = len(g)
-	var rates []*uint64
 	var factors [][2]uint64
 	for i := range e.rules {
-		r := &e.rules[i]
-		rates = append(rates, &r.rate)
-		for s := range r.steps {
-			rates = append(rates, &r.steps[s].rate)
-		}
-		if r.kind == earnMultiply {
+		if r := &e.rules[i]; r.kind == earnMultiply {
 			factors = append(factors, [2]uint64{r.num, r.den})
 		}
 	}
-	for i := range e.ceilings {
-		rates = append(rates, &e.ceilings[i].rate)
-	}
 	c.multiplies("earn.rules", factors)
-	e.scale = scale(100, rates)
 }
 
 func (c *compiler) earnRule(h *ruleHead, g groups) earnRule {

@@ -46,7 +46,7 @@ func (j *judge) cuttable(i int) int64 {
 	room := j.net[i]
 	for k := range c.ceilings {
 		if o := &c.ceilings[k]; j.picks(o.goods, i) {
-			room = min(room, share64(j.lines[i].Amount, o.rate, c.scale))
+			room = min(room, share64(j.lines[i].Amount, o.rate, rateUnit))
 		}
 	}
 	return room
@@ -135,7 +135,6 @@ func (j *judge) cutMatches(r *discountRule, row []u128, i int) bool {
 // cutFigures fills a rule's row with what it gives on each line, in parts of
 // the money unit, within what the line may lose.
 func (j *judge) cutFigures(r *discountRule, row []u128) {
-	c := &j.p.discounts
 	switch r.kind {
 	case cutUnits:
 		j.unitFigures(r, row)
@@ -152,7 +151,7 @@ func (j *judge) cutFigures(r *discountRule, row []u128) {
 		return // a share of the line is never more than the line
 	}
 	for i := range row {
-		if limit := mul64(uint64(j.room[i]), c.scale); limit.less(row[i]) {
+		if limit := mul64(uint64(j.room[i]), rateUnit); limit.less(row[i]) {
 			row[i] = limit
 		}
 	}
@@ -160,23 +159,21 @@ func (j *judge) cutFigures(r *discountRule, row []u128) {
 
 // cutFigure is what a rule that looks at one line alone gives on it.
 func (j *judge) cutFigure(r *discountRule, i int) u128 {
-	c := &j.p.discounts
 	l := &j.lines[i]
 	switch r.kind {
 	case cutPercent:
 		return mul64(uint64(j.net[i]), r.rate)
 	case cutPerLine:
-		return mul64(uint64(r.minus), c.scale)
+		return mul64(uint64(r.minus), rateUnit)
 	case cutPerUnit:
-		return mul64(uint64(r.minus), c.scale).mul(uint64(j.units[i]))
+		return mul64(uint64(r.minus), rateUnit).mul(uint64(j.units[i]))
 	case cutPrice:
-		// The scale is a multiple of 1000 where there are fixed prices.
 		quantity := l.Quantity
 		if quantity == 0 {
 			quantity = 1000
 		}
-		now := mul64(uint64(j.net[i]), c.scale)
-		then := mul64(uint64(r.price), uint64(quantity)).mul(c.scale / 1000)
+		now := mul64(uint64(j.net[i]), rateUnit)
+		then := mul64(uint64(r.price), uint64(quantity)).mul(rateUnit / 1000)
 		if then.less(now) {
 			return now.sub(then)
 		}
@@ -197,7 +194,7 @@ func (j *judge) bookCut(m, k int, den uint64) {
 				by = j.factors[i]
 			}
 			row[i] = row[i].mul(by)
-			if limit := mul64(uint64(j.room[i]), c.scale).mul(den); limit.less(row[i]) {
+			if limit := mul64(uint64(j.room[i]), rateUnit).mul(den); limit.less(row[i]) {
 				row[i] = limit
 			}
 		}
@@ -206,7 +203,7 @@ func (j *judge) bookCut(m, k int, den uint64) {
 	if sum.zero() {
 		return
 	}
-	money, _ := sum.div(c.scale * den)
+	money, _ := sum.div(rateUnit * den)
 	spreadExact(int64(money), row, j.weights, j.out)
 	j.takeOff(k, int64(money))
 }
@@ -251,7 +248,7 @@ func (j *judge) minusReceipt(g int) bool {
 			continue
 		}
 		give := j.minusWithin(r)
-		if give > most && (c.priority || lines.less(mul64(uint64(give), c.scale))) {
+		if give > most && (c.priority || lines.less(mul64(uint64(give), rateUnit))) {
 			best, most = k, give
 		}
 		if c.priority && best >= 0 {

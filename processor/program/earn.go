@@ -113,6 +113,7 @@ func (j *judge) earnGroup(g int) {
 			if !ok {
 				continue
 			}
+			j.won[m] = true
 			if lone {
 				row[i] = v
 				continue
@@ -142,10 +143,10 @@ func (j *judge) earnFigure(r *earnRule, rate uint64, i int) (u128, bool) {
 	}
 	switch r.kind {
 	case earnPerLine:
-		return mul64(uint64(r.points), j.p.earn.scale), true
+		return mul64(uint64(r.points), rateUnit), true
 	case earnPerUnit:
 		u := j.units[i]
-		return mul64(uint64(r.points), j.p.earn.scale).mul(uint64(u)), u > 0
+		return mul64(uint64(r.points), rateUnit).mul(uint64(u)), u > 0
 	}
 	return mul64(uint64(j.base[i]), rate), true
 }
@@ -156,7 +157,7 @@ func (j *judge) oneForReceipt(g int) {
 	e := &j.p.earn
 	best, most := -1, u128{}
 	for m, k := range j.matched {
-		if !e.rules[k].lineWise(g) || j.absent(e.rules[k].goods) {
+		if !e.rules[k].lineWise(g) || !j.won[m] {
 			continue
 		}
 		sum := total(j.row(m))
@@ -236,7 +237,7 @@ func (j *judge) largestPerReceipt(g int, most u128) int {
 		if r.group != g || r.kind != earnPerReceipt || !j.picksAny(r.goods, e.never) {
 			continue
 		}
-		if v := mul64(uint64(r.points), e.scale); most.less(v) {
+		if v := mul64(uint64(r.points), rateUnit); most.less(v) {
 			best, most = m, v
 		}
 	}
@@ -352,7 +353,7 @@ func (j *judge) bookEarn(den uint64) {
 		switch r.kind {
 		case earnPerReceipt:
 			if j.won[m] {
-				points = j.rounded(mul64(uint64(r.points), e.scale), e.scale)
+				points = j.rounded(mul64(uint64(r.points), rateUnit), rateUnit)
 				j.receiptWeights(r)
 				Spread(points, j.weights, nil, j.out)
 			}
@@ -364,7 +365,7 @@ func (j *judge) bookEarn(den uint64) {
 		default:
 			row := j.row(m)
 			if sum := total(row); !sum.zero() {
-				points = j.rounded(sum, e.scale*den)
+				points = j.rounded(sum, rateUnit*den)
 				spreadExact(points, row, j.weights, j.out)
 			}
 		}

@@ -38,7 +38,7 @@ type judge struct {
 	figures                             []u128   // rows of one line each, see contest
 	matched                             []int    // rules whose conditions hold, by number
 	rates                               []uint64 // of each matched
-	won                                 []bool   // of each matched: per receipt, multiply
+	won                                 []bool   // of each matched: it counts on some line, or on the receipt
 	best                                []int    // winner of each line, its place in matched + 1
 	gains                               []int64  // of each rule of the section
 	runs, group                         []unitRun

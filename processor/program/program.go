@@ -129,7 +129,20 @@ func (p *Program) Money(points int64) int64 {
 	return int64(q)
 }
 
-// Points is how many points a sum of money takes, rounded down.
+// Price is the least number of points that pays a sum of money: points that
+// would buy less than the smallest coin are not taken.
+func (p *Program) Price(money int64) int64 {
+	if p.value == valueUnit {
+		return money
+	}
+	q, rest := mul64(uint64(money), valueUnit).div(uint64(p.value))
+	if rest > 0 {
+		q++
+	}
+	return int64(q)
+}
+
+// Points is how many points a sum of money covers, rounded down.
 func (p *Program) Points(money int64) int64 {
 	if p.value == valueUnit {
 		return money

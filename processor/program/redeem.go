@@ -28,11 +28,11 @@ func (j *judge) redeemed() bool {
 		return true
 	}
 	allowed := j.p.Points(j.spendable())
-	j.d.MaxRedeem = min(allowed, max(j.f.Available, 0))
+	take := min(allowed, max(j.f.Available, 0))
+	j.d.MaxRedeem = j.p.Price(j.p.Money(take))
 	if !wants {
 		return true
 	}
-	take := j.d.MaxRedeem
 	switch {
 	case asked.Mode == protocol.RedeemMax:
 	case asked.Points <= take:
@@ -44,7 +44,8 @@ func (j *judge) redeemed() bool {
 	default:
 		return j.refuse(protocol.InsufficientPoints, "the member has fewer points")
 	}
-	j.d.Redeemed, j.d.RedeemedMoney = take, j.p.Money(take)
+	j.d.RedeemedMoney = j.p.Money(take)
+	j.d.Redeemed = j.p.Price(j.d.RedeemedMoney)
 	Spread(j.d.RedeemedMoney, j.weights, j.caps, j.money)
 	return true
 }

@@ -135,7 +135,7 @@ func (t *tiers) find(name string) int {
 // ceiling bounds what rules give on a line, as a share of it.
 type ceiling struct {
 	goods int
-	rate  uint64 // of the section's scale
+	rate  uint64
 }
 
 // stacking says which of the rules that match win.
@@ -187,7 +187,7 @@ type earnRule struct {
 	when     *cond // nil: always
 	goods    int
 	group    int
-	rate     uint64 // percent × scale ÷ 100
+	rate     uint64 // of rateUnit
 	points   int64
 	num, den uint64 // of multiply, reduced
 	steps    []step
@@ -204,8 +204,7 @@ type earnRules struct {
 	never     int // selector, or all for none
 	ceilings  []ceiling
 	rules     []earnRule
-	groups    int    // rules of one group have numbers 0 … groups−1
-	scale     uint64 // what rates are parts of
+	groups    int // rules of one group have numbers 0 … groups−1
 }
 
 type discountKind uint8
@@ -249,7 +248,6 @@ type discounts struct {
 	ceilings []ceiling
 	rules    []discountRule
 	groups   int
-	scale    uint64
 }
 
 // spendCap is an entry of `caps`: without goods a cap of the receipt, with
@@ -257,11 +255,11 @@ type discounts struct {
 type spendCap struct {
 	when  *cond
 	goods int
-	rate  uint64 // of rateUnit
+	rate  uint64
 }
 
-// rateUnit is what the rates of redemption are parts of: percent with four
-// digits after the point.
+// rateUnit is what all rates are parts of: percent with four digits after the
+// point. Figures are kept in the same parts of the minor unit.
 const rateUnit = 1_000_000
 
 type redeemRules struct {
