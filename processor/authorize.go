@@ -36,7 +36,7 @@ func (t *Task) judge(tx *ledger.Tx, narrow func(*program.Facts)) (bool, error) {
 	t.when = t.moment(tx.Now())
 	switch {
 	case t.refused():
-	case t.when.early:
+	case t.when.early && t.parked == 0:
 		t.refuse(protocol.OutsideTimeWindow, "at", "the receipt is older than the programme lets it be, or lies in the future")
 	default:
 		t.choose()

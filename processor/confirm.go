@@ -182,7 +182,7 @@ func (t *Task) bookedAt(now int64) error {
 func (t *Task) book(tx *ledger.Tx, a *ledger.Account, h *ledger.Hold) error {
 	op := &t.op
 	t.stamp(op, ledger.KindConfirm)
-	op.Parent = t.otherID
+	op.Parent, op.Target = t.otherID, t.parked
 	t.inherit(op, &t.other)
 	op.Program = t.other.Program
 	t.copyFigures(op, &t.other)

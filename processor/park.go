@@ -136,10 +136,14 @@ func (t *Task) bookParked(tx *ledger.Tx, parked *ledger.Operation) error {
 	} else {
 		err = u.bookAccrual(tx, parked, &d)
 	}
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
+	case u.redirect != 0:
+		return errNotBookable("the member was merged into another: adjust the points by hand")
+	case !u.recorded:
+		return errNotBookable(u.refusal.detail)
 	}
-	clearOperation(&t.side)
 	t.side, u.op = u.op, t.side
 	return nil
 }
