@@ -11,7 +11,7 @@ import (
 // maxName bounds the names that are part of keys.
 const maxName = 255
 
-var errName = fmt.Errorf("ledger: a name has from 1 to %d bytes", maxName)
+var errName = fmt.Errorf("ledger: a name has from 1 to %d bytes, a merchant's may be empty", maxName)
 
 // PutProgram stores one version of a programme document; it is synced when
 // this returns. A version is never replaced by another document.

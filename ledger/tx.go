@@ -133,8 +133,8 @@ func (s *shard) intern(name string) string {
 // Create makes sure that an account may be created in this partition: an
 // Append of KindEnrol creates it. ErrExists if there is one.
 func (tx *Tx) Create(id AccountID, merchant string) error {
-	if id == 0 || merchant == "" {
-		return errors.New("ledger: an account has an id and a merchant")
+	if id == 0 || len(merchant) > maxName {
+		return errors.New("ledger: an account has an id, and its merchant a name of at most 255 bytes")
 	}
 	h, err := tx.load(id)
 	if err == nil && h != nil {
