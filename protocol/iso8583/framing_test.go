@@ -84,6 +84,7 @@ func TestReaderTakesFramesHoweverTheyCome(t *testing.T) {
 					}
 				}
 				require.LessOrEqual(t, len(r.buffer), readerBound)
+				require.Equal(t, uint64(2*len(bodies)), r.Frames(), "keep-alives too")
 			})
 		}
 	}

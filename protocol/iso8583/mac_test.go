@@ -146,7 +146,20 @@ func TestRefusedAuthentication(t *testing.T) {
 	_, err := ring.Verify(frame, m)
 	require.ErrorIs(t, err, ErrBadMAC)
 
+	// A right MAC in DE128, but another one in DE64: which is meant?
+	sampleNamed(t, "0801 echo").build(t, m)
+	put(m, 53, "7")
+	put(m, 64, "12345678")
+	put(m, 128, "12345678")
+	frame = c.AppendMessage(nil, m)
+	mac := first.sum(frame[:len(frame)-macLen])
+	copy(frame[len(frame)-macLen:], mac[:])
+	require.Equal(t, Fault{}, c.Decode(frame, m))
+	_, err = ring.Verify(frame, m)
+	require.ErrorIs(t, err, ErrBadMAC)
+
 	// Without DE53 each live key is tried.
+	m.Reset(c)
 	sampleNamed(t, "0801 echo").build(t, m)
 	frame = c.AppendSigned(nil, m, first)
 	require.Equal(t, Fault{}, c.Decode(frame, m))

@@ -272,3 +272,26 @@ func TestAnswerAlwaysGoesOut(t *testing.T) {
 		})
 	}
 }
+
+// TestLongestAnswerFitsAFrame: every field that an answer may have, as long as
+// it can be.
+func TestLongestAnswerFitsAFrame(t *testing.T) {
+	first, _, _, _ := testKeys(t)
+	x, _ := read(t, Profile{LongBasket: true}, func(t testing.TB, m *Message) {
+		sampleNamed(t, "0100 authorize").build(t, m)
+		require.NoError(t, m.Set(60, strings.Repeat("4", 32)))
+	})
+	approve(x)
+	x.Request.ISO.DE60 = strings.Repeat("4", 999)
+	x.Response.Member.Tier = strings.Repeat("T", 64)
+	x.Response.Slip = []string{strings.Repeat("s", 998)}
+	x.Response.Lines = nil
+	for i := range 175 {
+		x.Response.Lines = append(x.Response.Lines, protocol.LineResult{ID: "line-" + strconv.Itoa(i), Discount: 1e6, Redeemed: 1e6})
+	}
+	m := answerIn(t, Profile{LongBasket: true}, x, first)
+	require.Greater(t, len(m.Get(62)), MaxFrame-answerRoom-300)
+	reply, fault := m.Reply()
+	require.Equal(t, Fault{}, fault)
+	require.Equal(t, x.Response.Lines, reply.Results.Lines)
+}
