@@ -42,7 +42,7 @@ type KafkaOptions struct {
 }
 
 // Kafka is an Apache Kafka node that belongs to this process. Its methods are
-// for one goroutine at a time; Address and Done may be called from any.
+// for one goroutine at a time; Address may be called from any.
 type Kafka struct {
 	options KafkaOptions
 	java    string

@@ -44,7 +44,7 @@ type PostgresOptions struct {
 }
 
 // Postgres is a PostgreSQL server that belongs to this process. Its methods are
-// for one goroutine at a time; DSN and Done may be called from any.
+// for one goroutine at a time; DSN and Address may be called from any.
 type Postgres struct {
 	options  PostgresOptions
 	binaries string
