@@ -1,0 +1,156 @@
+// Package reconciler is everything behind the reply: it brings the journal to
+// Kafka (package publish) and into PostgreSQL (package project), writes
+// exports from there (package export), and proves that ledger and PostgreSQL
+// hold the same.
+//
+// Tills wait for none of it. Kafka and PostgreSQL may be away for as long as
+// they like; what they lack stays in the ledger and is taken up when they are
+// back. See docs/stream.md.
+package reconciler
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"tillgate/ledger"
+	"tillgate/protocol"
+	"tillgate/reconciler/project"
+	"tillgate/reconciler/publish"
+	"tillgate/reconciler/stream"
+)
+
+// Parts are what the reconciler works with.
+type Parts struct {
+	Ledger *ledger.Ledger
+	// Submit hands an exchange to the switch; shifts are matched there.
+	Submit     func(*protocol.Exchange)
+	Logger     *slog.Logger
+	Registerer prometheus.Registerer // nil: no metrics
+}
+
+// Reconciler is the assembly that a server runs.
+type Reconciler struct {
+	o         Options
+	parts     Parts
+	publisher *publish.Publisher // nil: the stream stays in process
+
+	mu        sync.Mutex
+	dsn       string
+	projector *project.Projector // nil until PostgreSQL is configured
+	connected chan struct{}      // closed when it is
+}
+
+// New puts the reconciler together. Nothing outside is touched before Run.
+func New(o Options, parts Parts) (*Reconciler, error) {
+	if parts.Logger == nil {
+		parts.Logger = slog.New(slog.DiscardHandler)
+	}
+	r := &Reconciler{o: o, parts: parts, connected: make(chan struct{})}
+	if len(o.Kafka.Brokers) > 0 {
+		var err error
+		r.publisher, err = publish.New(publish.Options{
+			Ledger: parts.Ledger, Store: StoreID(parts.Ledger), Brokers: o.Kafka.Brokers,
+			Topic: o.Kafka.Topic, ProfileTopic: o.Kafka.ProfileTopic, Replication: o.Kafka.Replication,
+			Logger: parts.Logger, Registerer: parts.Registerer,
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	if o.Postgres != "" {
+		return r, r.Connect(o.Postgres)
+	}
+	return r, nil
+}
+
+// StoreID tells ledgers apart in topics and databases. It is derived from the
+// store's secret, and tells nothing about it.
+func StoreID(l *ledger.Ledger) string {
+	k := l.Hash("stream")
+	return hex.EncodeToString(k[:])
+}
+
+// Connect names the reporting database where the options did not: a server
+// that starts a PostgreSQL of its own knows it only later. Once is enough.
+func (r *Reconciler) Connect(dsn string) error {
+	config, err := project.Config(dsn)
+	if err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.projector != nil {
+		return errors.New("a reporting database is connected already")
+	}
+	r.dsn = dsn
+	r.projector = project.New(project.Options{
+		Config: config, Store: StoreID(r.parts.Ledger), Partitions: r.parts.Ledger.Partitions(),
+		Source: r.source(), Open: r.parts.Ledger.OpenProfile, Synced: r.parts.Ledger.Synced,
+		BatchRecords: r.o.Batch, Logger: r.parts.Logger, Registerer: r.parts.Registerer,
+	})
+	close(r.connected)
+	return nil
+}
+
+// source is the way of the journal to the projector.
+func (r *Reconciler) source() project.Source {
+	if r.publisher == nil {
+		return &project.JournalSource{Ledger: r.parts.Ledger}
+	}
+	client := stream.Client(r.o.Kafka.Brokers, 10*time.Second, nil)
+	return &project.KafkaSource{
+		Journal:  stream.Topic{Client: client, Name: r.o.Kafka.Topic},
+		Profiles: stream.Topic{Client: client, Name: r.o.Kafka.ProfileTopic},
+		Store:    StoreID(r.parts.Ledger), Partitions: r.parts.Ledger.Partitions(), Logger: r.parts.Logger,
+	}
+}
+
+// Run publishes and projects until ctx ends. It must have returned before the
+// ledger is closed.
+func (r *Reconciler) Run(ctx context.Context) {
+	var work sync.WaitGroup
+	if r.publisher != nil {
+		work.Go(func() { r.publisher.Run(ctx) })
+	}
+	work.Go(func() {
+		select {
+		case <-ctx.Done():
+		case <-r.connected:
+			r.projector.Run(ctx)
+		}
+	})
+	work.Wait()
+}
+
+// CloseShift answers a shift's close. The matching is a decision like others:
+// it has a duplicate key and a record, so the switch makes it.
+func (r *Reconciler) CloseShift(x *protocol.Exchange) { r.parts.Submit(x) }
+
+// Postgres is what a health check tells of the projection: nil when it goes on.
+func (r *Reconciler) Postgres() error {
+	r.mu.Lock()
+	p := r.projector
+	r.mu.Unlock()
+	if p == nil {
+		return errNoDatabase
+	}
+	if p.Trouble() != nil {
+		return errUnreachable
+	}
+	return nil
+}
+
+// Kafka is what a health check tells of the publisher: nil when it goes on, or
+// when the stream stays in process.
+func (r *Reconciler) Kafka() error {
+	if r.publisher == nil || r.publisher.Trouble() == nil {
+		return nil
+	}
+	return errBrokers
+}
