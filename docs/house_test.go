@@ -310,3 +310,18 @@ func TestLinksLead(t *testing.T) {
 		}
 	})
 }
+
+// TestEveryPageIsInTheIndex: a page that nobody links is a page that nobody finds.
+func TestEveryPageIsInTheIndex(t *testing.T) {
+	index, err := os.ReadFile("README.md")
+	require.NoError(t, err)
+	for _, pattern := range []string{"*.md", "decisions/*.md"} {
+		pages, err := filepath.Glob(pattern)
+		require.NoError(t, err)
+		for _, page := range pages {
+			if page != "README.md" && !strings.Contains(string(index), "]("+filepath.ToSlash(page)+")") {
+				t.Errorf("docs/%s is not in docs/README.md", page)
+			}
+		}
+	}
+}
