@@ -104,3 +104,37 @@ func BenchmarkMatchRoute(b *testing.B) {
 		}
 	}
 }
+
+// TestRefusingIsCheap: whatever a sender fills 256 KiB with, reading ends at
+// the first fault and a refusal costs a handful of small allocations, in a
+// request whose buffer has grown before.
+func TestRefusingIsCheap(t *testing.T) {
+	fill := func(start, unit string) []byte {
+		return []byte((start + strings.Repeat(unit, MaxBody/len(unit)+1))[:MaxBody])
+	}
+	for name, body := range map[string][]byte{
+		"nesting":          fill(`{"basket":`, `[`),
+		"objects":          fill(``, `{"a":`),
+		"one long text":    fill(`{"terminal":"`, `x`),
+		"one long escape":  fill(`{"terminal":"`, `\u00e9`),
+		"one long name":    fill(`{"`, `x`),
+		"one long number":  fill(`{"basket":{"total":`, `9`),
+		"white space":      fill(`{`, ` `),
+		"unknown fields":   fill(`{`, `"a":1,`),
+		"empty lines":      fill(`{"basket":{"lines":[`, `{},`),
+		"many promo codes": fill(`{"promo_codes":[`, `"A",`),
+		"NUL":              fill(``, "\x00"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := &Request{Buffer: make([]byte, 0, MaxBody)}
+			allocations := testing.AllocsPerRun(5, func() {
+				r.Reset()
+				if DecodeJSON(CallAuthorize, body, r) == nil {
+					panic("it decoded")
+				}
+			})
+			require.Less(t, allocations, 32.0)
+			require.LessOrEqual(t, cap(r.Buffer), MaxBody)
+		})
+	}
+}
