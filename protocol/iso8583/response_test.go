@@ -286,7 +286,7 @@ func TestLongestAnswerFitsAFrame(t *testing.T) {
 	x.Response.Member.Tier = strings.Repeat("T", 64)
 	x.Response.Slip = []string{strings.Repeat("s", 998)}
 	x.Response.Lines = nil
-	for i := range 175 {
+	for i := range 178 {
 		x.Response.Lines = append(x.Response.Lines, protocol.LineResult{ID: "line-" + strconv.Itoa(i), Discount: 1e6, Redeemed: 1e6})
 	}
 	m := answerIn(t, Profile{LongBasket: true}, x, first)
