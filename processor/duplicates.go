@@ -155,6 +155,7 @@ func (t *Task) repeat(e *ledger.DupEntry) (bool, error) {
 		return false, missing(e.Op, err)
 	}
 	t.response().Reset()
+	t.response().Call = t.request().Call
 	t.answer()
 	t.response().Replayed = true
 	de7 := t.request().ISO.DE7

@@ -26,10 +26,6 @@ var _ = serve(protocol.CallPatchMember, plan{
 	kind: ledger.KindProfile, claim: claimPatch, route: routeTarget, decide: decidePatch,
 })
 
-var _ = serve(protocol.CallDeleteMember, plan{
-	kind: ledger.KindErase, claim: claimTarget, route: routeTarget, decide: decideErase,
-})
-
 // routeTarget finds the account whose id stands in the path.
 func routeTarget(t *Task) {
 	t.identifyBy(protocol.Identifier{Kind: protocol.ByID, Value: t.request().Target})
@@ -401,36 +397,4 @@ func decidePatch(t *Task, tx *ledger.Tx) error {
 	r.Member.Tier = t.s.tier(a, tx.Now())
 	left.view(&r.Member)
 	return nil
-}
-
-// decideErase removes everything personal of a member. The books stay: the
-// account keeps its number, its operations and what it is owed.
-func decideErase(t *Task, tx *ledger.Tx) error {
-	a, err := t.member(tx)
-	if err != nil || t.redirect != 0 || t.refused() {
-		return err
-	}
-	p, err := txProfile(tx, a.ID)
-	if err != nil {
-		return err
-	}
-	t.when = t.moment(tx.Now())
-	t.stamp(&t.op, ledger.KindErase)
-	t.op.Status = "erased"
-	if err := t.record(tx); err != nil {
-		return err
-	}
-	merchant := a.Merchant
-	for _, id := range p.identifiers() {
-		key, _ := t.s.identifierKey(merchant, id.Kind, id.Value)
-		if err := tx.DeleteLink(key); err != nil {
-			return err
-		}
-	}
-	if p.Referral != "" {
-		if err := tx.DeleteLink(t.s.referralKey(merchant, p.Referral)); err != nil {
-			return err
-		}
-	}
-	return tx.DeleteProfile(t.who.account)
 }

@@ -12,7 +12,7 @@ var _ = serve(protocol.CallAdjust, plan{
 })
 
 var _ = serve(protocol.CallMerge, plan{
-	kind: ledger.KindMerge, keyed: true, claim: claimMerge, route: routeMerge, decide: decideMerge,
+	kind: ledger.KindMerge, keyed: true, route: routeMerge, decide: decideMerge,
 })
 
 // flagSecondPerson marks a parked adjustment: another person than the one who
@@ -75,13 +75,6 @@ func (t *Task) adjust(op *ledger.Operation, points, now int64) bool {
 // profileClaim is the key that whoever writes another account's profile owns.
 func (s *Switch) profileClaim(id string) ledger.Key { return s.ledger.Hash("profile", id) }
 
-// claimMerge owns both members' profiles: the one takes over the other's.
-func claimMerge(t *Task) {
-	r := t.request()
-	t.claim.add(t.s.profileClaim(r.Target))
-	t.claim.add(t.s.profileClaim(r.Into))
-}
-
 // routeMerge finds the account that is given up and the one that takes over.
 func routeMerge(t *Task) {
 	r := t.request()
@@ -104,7 +97,8 @@ func routeMerge(t *Task) {
 }
 
 // decideMerge posts everything the member has to the other and leaves an
-// alias for ever. Pending holds must end first: they name this account.
+// alias for ever: what leads to this member goes on to the other. Pending
+// holds must end first: they name this account.
 func decideMerge(t *Task, tx *ledger.Tx) error {
 	into := t.who.second
 	a, err := t.member(tx)
@@ -139,10 +133,7 @@ func decideMerge(t *Task, tx *ledger.Tx) error {
 		t.op.Owed = -a.Deficit
 	}
 	t.op.Transfers = append(t.op.Transfers, out)
-	if err := t.record(tx); err != nil {
-		return err
-	}
-	return t.takeOver(tx, into)
+	return t.record(tx)
 }
 
 // spentOf are an account's sums by day. What is older than the days that are
@@ -157,48 +148,4 @@ func spentOf(a *ledger.Account) []ledger.DaySum {
 		list = append(list, ledger.DaySum{Spent: rest})
 	}
 	return append(list, a.Days...)
-}
-
-// takeOver moves what leads to the merged member to the other one, and its
-// cards and identifiers into the other's profile, so that an erasure finds
-// them.
-func (t *Task) takeOver(tx *ledger.Tx, into ledger.AccountID) error {
-	merchant := t.request().Caller.Merchant
-	gone, err := txProfile(tx, t.who.account)
-	if err != nil {
-		return err
-	}
-	p, err := txProfile(tx, into)
-	if err != nil {
-		return err
-	}
-	for _, id := range gone.identifiers() {
-		key, _ := t.s.identifierKey(merchant, id.Kind, id.Value)
-		link, err := tx.Link(key)
-		if err != nil {
-			return err
-		}
-		if link == nil {
-			continue
-		}
-		link.Account = into
-		if err := tx.PutLink(key, *link); err != nil {
-			return err
-		}
-	}
-	p.Cards = append(p.Cards, gone.Cards...)
-	p.Also = append(p.Also, gone.Also...)
-	for _, id := range gone.identifiers() {
-		if id.Kind != protocol.ByCard {
-			p.Also = append(p.Also, profileAlias{Kind: uint8(id.Kind), Value: id.Value})
-		}
-	}
-	plain, err := encodeProfile(p)
-	if err != nil {
-		return err
-	}
-	if err := tx.PutProfile(into, plain); err != nil {
-		return err
-	}
-	return tx.DeleteProfile(t.who.account)
 }

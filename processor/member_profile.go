@@ -26,19 +26,12 @@ type profile struct {
 	PromoCode  string          `json:"promo_code,omitempty"`
 	Referral   string          `json:"referral_code,omitempty"`
 	Cards      []profileCard   `json:"cards,omitempty"`
-	Also       []profileAlias  `json:"also,omitempty"` // of members merged into this one
 }
 
 // profileCard is a card of the member; its state lives with its link.
 type profileCard struct {
 	Number string `json:"number"`
 	Type   string `json:"type,omitempty"`
-}
-
-// profileAlias is a further identifier that leads to the member.
-type profileAlias struct {
-	Kind  uint8  `json:"kind"`
-	Value string `json:"value"`
 }
 
 // identifiers are all that lead to the member.
@@ -53,9 +46,6 @@ func (p *profile) identifiers() []protocol.Identifier {
 	add(protocol.ByEmail, p.Email)
 	for _, c := range p.Cards {
 		add(protocol.ByCard, c.Number)
-	}
-	for _, a := range p.Also {
-		add(protocol.IdentifierKind(a.Kind), a.Value)
 	}
 	return list
 }

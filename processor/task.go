@@ -285,7 +285,7 @@ func (t *Task) decline(tx *ledger.Tx, code protocol.Code, field, detail string) 
 		t.when = t.moment(tx.Now())
 	}
 	t.stamp(&t.op, t.plan.kind)
-	if t.who.fresh || t.who.account.Partition(t.s.partitions) != tx.Partition() {
+	if t.who.fresh || t.plan.kind == ledger.KindEnrol || t.who.account.Partition(t.s.partitions) != tx.Partition() {
 		t.op.Account = 0
 	}
 	t.op.Parent = t.otherID
