@@ -285,13 +285,12 @@ func (j *judge) multiplyEarn() uint64 {
 	}
 	for i := range j.lines {
 		factor := uint64(1)
-		for m, k := range j.matched {
+		for _, k := range j.matched {
 			r := &e.rules[k]
 			switch {
 			case r.kind != earnMultiply:
 			case j.picks(r.goods, i):
 				factor *= r.num
-				j.won[m] = true
 			default:
 				factor *= r.den
 			}
@@ -358,7 +357,7 @@ func (j *judge) bookEarn(den uint64) {
 				Spread(points, j.weights, nil, j.out)
 			}
 		case earnMultiply:
-			if j.won[m] {
+			if j.multiplied(r) {
 				j.d.Rules = append(j.d.Rules, protocol.RuleResult{Rule: r.name})
 			}
 			continue
@@ -379,6 +378,16 @@ func (j *judge) bookEarn(den uint64) {
 		j.d.Rules = append(j.d.Rules, protocol.RuleResult{Rule: r.name, Points: points})
 		j.bookLot(r, points)
 	}
+}
+
+// multiplied reports whether a multiplier had anything to multiply.
+func (j *judge) multiplied(r *earnRule) bool {
+	for at, v := range j.figures {
+		if !v.zero() && j.picks(r.goods, at%len(j.lines)) {
+			return true
+		}
+	}
+	return false
 }
 
 // rounded turns a figure in parts of a point into points, by the programme's

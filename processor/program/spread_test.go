@@ -1,0 +1,113 @@
+package program
+
+import (
+	"math"
+	"math/big"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"tillgate/protocol"
+)
+
+func TestSpreadAgreesWithTheSentence(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		n := rapid.SampledFrom([]int{1, 2, 3, 10, 40}).Draw(t, "lines")
+		sum := rapid.OneOf(rapid.Int64Range(0, 1000), rapid.Int64Range(0, MaxAmount)).Draw(t, "sum")
+		one := rapid.OneOf(rapid.Int64Range(0, 5), rapid.Int64Range(0, 100_000), rapid.Int64Range(0, MaxAmount))
+		weights, caps := make([]int64, n), make([]int64, n)
+		exact := make([]*big.Rat, n)
+		for i := range weights {
+			weights[i], caps[i] = one.Draw(t, "weight"), one.Draw(t, "cap")
+			exact[i] = rat(weights[i], 1)
+		}
+		if rapid.Bool().Draw(t, "uncapped") {
+			caps = nil
+		}
+		out := make([]int64, n)
+		Spread(sum, weights, caps, out)
+		require.Equal(t, tSpread(sum, exact, caps), out)
+		checkSpread(t, sum, weights, caps, out)
+	})
+}
+
+func checkSpread(t require.TestingT, sum int64, weights, caps, out []int64) {
+	var got, room int64
+	for i, v := range out {
+		require.GreaterOrEqual(t, v, int64(0))
+		got += v
+		limit := sum
+		if caps != nil {
+			require.LessOrEqual(t, v, caps[i])
+			limit = min(caps[i], sum)
+		}
+		if weights[i] > 0 {
+			room = min(room+limit, sum)
+		} else {
+			require.Zero(t, v)
+		}
+	}
+	require.Equal(t, min(sum, room), got)
+}
+
+func TestSpreadExactBeyond64Bits(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		n := rapid.IntRange(1, 6).Draw(t, "lines")
+		weights, exact := make([]u128, n), make([]*big.Rat, n)
+		any := false
+		for i := range weights {
+			weights[i] = mul64(rapid.Uint64Max(1<<40).Draw(t, "a"), rapid.Uint64Max(1<<50).Draw(t, "b"))
+			exact[i] = new(big.Rat).SetInt(weights[i].big())
+			any = any || !weights[i].zero()
+		}
+		if !any {
+			return
+		}
+		sum := rapid.Int64Range(0, MaxAmount).Draw(t, "sum")
+		small, out := make([]int64, n), make([]int64, n)
+		spreadExact(sum, weights, small, out)
+		require.Equal(t, tSpread(sum, exact, nil), out)
+	})
+}
+
+func TestProportionAddsUp(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		parts := rapid.SliceOfN(rapid.Int64Range(0, 1_000_000), 1, 10).Draw(t, "parts")
+		sum := rapid.Int64Range(0, MaxAmount).Draw(t, "sum")
+		whole := totalOf(parts)
+		var done, taken int64
+		for _, p := range parts {
+			done += p
+			now := Proportion(done, whole, sum)
+			require.GreaterOrEqual(t, now, taken, "a return never gives back less than before")
+			taken = now
+		}
+		require.Equal(t, sum, taken)
+	})
+	require.EqualValues(t, 3500, Proportion(70_000, 130_000, 6500))
+	require.EqualValues(t, MaxAmount-1, Proportion(MaxAmount-1, MaxAmount, MaxAmount))
+	require.EqualValues(t, math.MaxInt64/2, Proportion(1, 2, math.MaxInt64))
+}
+
+func TestPieces(t *testing.T) {
+	require.Equal(t, []protocol.Piece{{Quantity: 2000, Price: 9667}, {Quantity: 1000, Price: 9666}}, Pieces(nil, 29_000, 3000))
+	require.Equal(t, []protocol.Piece{{Quantity: 2000, Price: 15_000}}, Pieces(nil, 30_000, 2000))
+	require.Equal(t, []protocol.Piece{{Quantity: 1000, Price: 1}, {Quantity: 2000, Price: 0}}, Pieces(nil, 1, 3000))
+	require.Nil(t, Pieces(nil, 100, 345), "a weighed line has no units")
+}
+
+func FuzzSpread(f *testing.F) {
+	f.Add(int64(1000), int64(10_000), int64(10_000), int64(10_000), int64(5000), int64(5000), int64(5000))
+	f.Add(int64(50_000), int64(99_999), int64(1), int64(0), int64(99_998), int64(0), int64(7))
+	f.Fuzz(func(t *testing.T, sum, a, b, c, ca, cb, cc int64) {
+		for _, v := range []*int64{&sum, &a, &b, &c, &ca, &cb, &cc} {
+			*v &= 1<<60 - 1
+		}
+		weights, caps, out := []int64{a, b, c}, []int64{ca, cb, cc}, make([]int64, 3)
+		Spread(sum, weights, caps, out)
+		checkSpread(t, sum, weights, caps, out)
+		Spread(sum, weights, nil, out)
+		checkSpread(t, sum, weights, nil, out)
+	})
+}
