@@ -17,6 +17,9 @@ import (
 	"github.com/spf13/pflag"
 
 	"tillgate/gateway"
+	"tillgate/ledger"
+	"tillgate/processor"
+	"tillgate/reconciler"
 )
 
 // Config is the whole document.
@@ -26,7 +29,10 @@ type Config struct {
 	Timezone string `key:"timezone" help:"time zone of stores that name none, like Asia/Almaty"`
 	Log      Log    `key:"log"`
 
-	Gateway gateway.Options `key:",inline"`
+	Gateway    gateway.Options    `key:",inline"`
+	Ledger     ledger.Options     `key:"ledger"`
+	Processor  processor.Options  `key:"processor"`
+	Reconciler reconciler.Options `key:"reconciler"`
 }
 
 // Log is how the server tells what it does.
@@ -42,6 +48,16 @@ func Default() *Config {
 		Timezone: "UTC",
 		Log:      Log{Level: "info", Format: "text"},
 		Gateway:  gateway.DefaultOptions(),
+		Ledger: ledger.Options{
+			Partitions: 64, Queue: 4096, Drain: 512, InFlight: 4,
+			CacheBytes: 256 << 20, MemTableBytes: 64 << 20, HotAccounts: 100_000, MinFreeDisk: 1 << 30,
+			WindowRecords: 1000, WindowAge: time.Minute,
+			DupRetention: 7 * 24 * time.Hour, MaxDups: 1024, SweepEvery: time.Second,
+		},
+		Processor: processor.Options{
+			ClockSkew: 5 * time.Minute, CodeAttempts: 5, Waiting: 4096, HoldsPerMember: 100,
+		},
+		Reconciler: reconciler.DefaultOptions(),
 	}
 }
 
@@ -60,7 +76,23 @@ func (c *Config) Validate() error {
 	if !oneOf(c.Log.Format, "text", "json") {
 		faults = append(faults, errors.New("log.format: text or json is wanted"))
 	}
-	return errors.Join(append(faults, c.Gateway.Validate())...)
+	return errors.Join(append(faults, c.Gateway.Validate(), prefixed("reconciler.", c.Reconciler.Validate()))...)
+}
+
+// prefixed puts the path of a component before each of its faults.
+func prefixed(path string, err error) error {
+	if err == nil {
+		return nil
+	}
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return fmt.Errorf("%s%w", path, err)
+	}
+	var all []error
+	for _, one := range joined.Unwrap() {
+		all = append(all, fmt.Errorf("%s%w", path, one))
+	}
+	return errors.Join(all...)
 }
 
 func oneOf(s string, all ...string) bool {

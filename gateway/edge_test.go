@@ -46,7 +46,8 @@ func (f *fakeSwitch) Submit(x *protocol.Exchange) {
 	f.mu.Unlock()
 	x.Response.Reset()
 	x.Response.Call = x.Request.Call
-	if decide != nil {
+	code, field, detail := protocol.Validate(&x.Request) // as the switch does
+	if x.Response.Code, x.Response.Field, x.Response.Detail = code, field, detail; code.OK() && decide != nil {
 		decide(x)
 	}
 	go x.Done(x) // from another goroutine, as the ledger does

@@ -16,11 +16,12 @@ import (
 
 // httpEdge is the HTTP listener. A request's way through it:
 //
-//	ops (healthz …) → route → key → role → media type → idempotency key
-//	→ a place in the gate → decode → place of the key → validate → switch → answer
+//	route → key → role → media type → idempotency key
+//	→ a place in the gate → decode → place of the key → switch → answer
 //
 // Everything up to the gate costs no memory and touches no state, so refusing
-// is always cheaper than asking.
+// is always cheaper than asking. Whether a well-formed request makes sense is
+// the switch's to say: some of those refusals are remembered under its key.
 type httpEdge struct {
 	gw        *Gateway
 	options   HTTPOptions

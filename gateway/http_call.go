@@ -211,9 +211,6 @@ func (h *httpEdge) read(ctx *fasthttp.RequestCtx, c *call, route *protocol.Route
 	if bad := who.place(r); bad != nil {
 		return bad
 	}
-	if code, field, detail := protocol.Validate(r); !code.OK() {
-		return &protocol.Refusal{Code: code, Field: field, Detail: detail}
-	}
 	return nil
 }
 

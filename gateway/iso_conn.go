@@ -168,10 +168,6 @@ func (c *isoConn) handle(frame iso8583.Frame) bool {
 		c.network(x)
 		return true
 	}
-	if code, field, detail := protocol.Validate(&x.Request); !code.OK() {
-		c.decline(x, code, field, detail)
-		return true
-	}
 	if code := c.edge.gw.gate.enter(); !code.OK() {
 		c.edge.gw.meters.shed.WithLabelValues(edgeNames[protocol.EdgeISO], code.String()).Inc()
 		c.decline(x, code, "", "")
