@@ -1,0 +1,60 @@
+package main
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"tillgate/ledger"
+)
+
+// ledgerCollector shows the ledger's own counters to Prometheus. The ledger
+// counts for itself, so that it depends on nothing.
+type ledgerCollector struct{ ledger *ledger.Ledger }
+
+func counterDesc(name, help string) *prometheus.Desc {
+	return prometheus.NewDesc("tillgate_ledger_"+name, help, nil, nil)
+}
+
+var ledgerCounters = []struct {
+	desc  *prometheus.Desc
+	kind  prometheus.ValueType
+	value func(s *ledger.Stats) float64
+}{
+	{counterDesc("tasks_total", "Requests decided."), prometheus.CounterValue, func(s *ledger.Stats) float64 { return float64(s.Tasks) }},
+	{counterDesc("batches_total", "Synced batches: tasks divided by batches is what one sync carries."), prometheus.CounterValue, func(s *ledger.Stats) float64 { return float64(s.Drains) }},
+	{counterDesc("records_total", "Journal records written."), prometheus.CounterValue, func(s *ledger.Stats) float64 { return float64(s.Records) }},
+	{counterDesc("shed_total", "Requests shed because a shard's queue was full or the disk low."), prometheus.CounterValue, func(s *ledger.Stats) float64 { return float64(s.Shed) }},
+	{counterDesc("faults_total", "Requests that failed by our own fault; each is logged."), prometheus.CounterValue, func(s *ledger.Stats) float64 { return float64(s.Faults) }},
+	{counterDesc("clock_jumps_total", "Jumps of the clock of more than a minute: an alert."), prometheus.CounterValue, func(s *ledger.Stats) float64 { return float64(s.ClockJumps) }},
+	{counterDesc("hot_hits_total", "Accounts found decoded in memory."), prometheus.CounterValue, func(s *ledger.Stats) float64 { return float64(s.HotHits) }},
+	{counterDesc("hot_misses_total", "Accounts that had to be read."), prometheus.CounterValue, func(s *ledger.Stats) float64 { return float64(s.HotMisses) }},
+	{counterDesc("windows_total", "Windows of the journal sealed."), prometheus.CounterValue, func(s *ledger.Stats) float64 { return float64(s.Windows) }},
+	{counterDesc("due_total", "Records of what fell due: holds, activations, lapses."), prometheus.CounterValue, func(s *ledger.Stats) float64 { return float64(s.Due) }},
+	{counterDesc("transfers_total", "Transfers booked to the other account."), prometheus.CounterValue, func(s *ledger.Stats) float64 { return float64(s.Delivered) }},
+	{counterDesc("transfers_parked_total", "Transfers parked for want of an account."), prometheus.CounterValue, func(s *ledger.Stats) float64 { return float64(s.Undeliverable) }},
+	{counterDesc("stalls_total", "Times the store made writers wait."), prometheus.CounterValue, func(s *ledger.Stats) float64 { return float64(s.Stalls) }},
+	{counterDesc("slow_disk_total", "Disk operations that took suspiciously long."), prometheus.CounterValue, func(s *ledger.Stats) float64 { return float64(s.SlowDisk) }},
+	{counterDesc("background_errors_total", "Errors of the store's background work: an alert."), prometheus.CounterValue, func(s *ledger.Stats) float64 { return float64(s.BackgroundErrors) }},
+	{counterDesc("queued", "Requests that wait before the shards."), prometheus.GaugeValue, func(s *ledger.Stats) float64 { return float64(s.Queued) }},
+	{counterDesc("unsynced_batches", "Batches that wait for their sync."), prometheus.GaugeValue, func(s *ledger.Stats) float64 { return float64(s.Unsynced) }},
+	{counterDesc("disk_low", "1 when nothing is accepted because the disk is nearly full."), prometheus.GaugeValue, func(s *ledger.Stats) float64 {
+		if s.DiskLow {
+			return 1
+		}
+		return 0
+	}},
+}
+
+// Describe is prometheus.Collector's.
+func (ledgerCollector) Describe(out chan<- *prometheus.Desc) {
+	for _, c := range ledgerCounters {
+		out <- c.desc
+	}
+}
+
+// Collect is prometheus.Collector's.
+func (l ledgerCollector) Collect(out chan<- prometheus.Metric) {
+	stats := l.ledger.Stats()
+	for _, c := range ledgerCounters {
+		out <- prometheus.MustNewConstMetric(c.desc, c.kind, c.value(&stats))
+	}
+}
