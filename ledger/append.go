@@ -118,11 +118,11 @@ func (tx *Tx) applied(op *Operation, h *hot) (*Account, error) {
 		copyAccount(next, &h.Account)
 		before = h.Balance()
 		op.Prev = h.Last
-		if hold := h.Hold(op.Drop); hold != nil {
-			op.Figures = hold.Op
-		}
 	}
-	err := Apply(next, op)
+	err := tx.endsHold(op, h)
+	if err == nil {
+		err = Apply(next, op)
+	}
 	if err == nil {
 		op.After = next.Balance()
 		op.setLegs(before, op.After)
@@ -133,6 +133,52 @@ func (tx *Tx) applied(op *Operation, h *hot) (*Account, error) {
 		return nil, err
 	}
 	return next, nil
+}
+
+// endsHold completes a record that ends a hold and checks it against the hold.
+func (tx *Tx) endsHold(op *Operation, h *hot) error {
+	if op.Drop == 0 || h == nil {
+		return nil
+	}
+	hold := h.Hold(op.Drop)
+	if hold == nil {
+		return refuse(op, "the hold %s does not exist", op.Drop)
+	}
+	op.Figures = hold.Op
+	return checkCapture(op, hold)
+}
+
+// checkCapture holds the record that ends a hold to captured + released =
+// held: a confirm captures parts of what is pinned and redeems just them; any
+// other end captures nothing. What is not captured is released, because legs
+// add up to zero.
+func checkCapture(op *Operation, h *Hold) error {
+	captured := int64(0)
+	if op.Kind == KindConfirm {
+		captured = sum(op.Pins)
+		for _, p := range op.Pins {
+			if p.Points <= 0 || partOf(op.Pins, p) > partOf(h.Pins, p) {
+				return refuse(op, "it captures points that the hold %s has not pinned", h.ID)
+			}
+		}
+		if op.Points != captured {
+			return refuse(op, "it redeems %d points and captures %d", op.Points, captured)
+		}
+	}
+	if op.Legs[LegRedeemed] != captured {
+		return refuse(op, "it captures %d points and its legs redeem %d", captured, op.Legs[LegRedeemed])
+	}
+	return nil
+}
+
+// partOf sums what parts have of one lot.
+func partOf(parts []LotPart, lot LotPart) (points int64) {
+	for _, p := range parts {
+		if p.SameLot(lot) {
+			points += p.Points
+		}
+	}
+	return points
 }
 
 // setLegs sets the account's legs: the difference of its balances.

@@ -29,15 +29,14 @@ func (l *Ledger) Checkpoint(dir string) error {
 	if err := fsys.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	// The keys first: a rotation in between leaves old profiles readable,
-	// because a key is dropped only when no profile needs it.
-	if err := l.secret.write(fsys, dir, l.secret.profiles.Load()); err != nil {
-		return err
-	}
+	l.secret.mu.Lock() // the copy's profiles need the copy's keys
+	defer l.secret.mu.Unlock()
 	if err := l.db.Checkpoint(fsys.PathJoin(dir, storeName), pebble.WithFlushedWAL()); err != nil {
 		return fmt.Errorf("ledger: %w", err)
 	}
-	return syncDir(fsys, dir)
+	// The key file comes last: without it no store opens, so that half a copy
+	// is never taken for a whole one.
+	return l.secret.write(fsys, dir, l.secret.profiles.Load())
 }
 
 // Restore copies a checkpoint to a data directory that holds no store. fsys is
@@ -56,8 +55,7 @@ func Restore(checkpoint, dir string, fsys vfs.FS) error {
 			return err
 		}
 	}
-	// The key file comes last: without it no store opens, so that half a copy
-	// is never taken for a whole one.
+	// As in a checkpoint, the key file comes last.
 	if err := copyDir(fsys, fsys.PathJoin(checkpoint, storeName), fsys.PathJoin(dir, storeName)); err != nil {
 		return err
 	}

@@ -101,44 +101,21 @@ func (tx *Tx) sweep(e dueEntry) error {
 // returns when it is synced. The event loops do the same by themselves.
 func (l *Ledger) Sweep() error {
 	for partition := range l.parts {
-		for {
-			t := &sweepTask{done: make(chan error, 1)}
-			if err := l.Submit(partition, t); err != nil {
+		for more := true; more; {
+			err := l.await(partition, func(tx *Tx) error {
+				entries, _, err := tx.s.dueAccounts(tx.p, sweepBatch)
+				for _, e := range entries {
+					if err == nil {
+						err = tx.sweep(e)
+					}
+				}
+				more = len(entries) == sweepBatch
+				return err
+			})
+			if err != nil {
 				return err
 			}
-			select {
-			case err := <-t.done:
-				if err != nil {
-					return err
-				}
-			case <-l.dead:
-				return ErrClosed
-			}
-			if !t.more {
-				break
-			}
 		}
 	}
 	return nil
 }
-
-type sweepTask struct {
-	more bool
-	done chan error
-}
-
-func (t *sweepTask) Decide(tx *Tx) error {
-	entries, _, err := tx.s.dueAccounts(tx.p, sweepBatch)
-	if err != nil {
-		return err
-	}
-	for _, e := range entries {
-		if err := tx.sweep(e); err != nil {
-			return err
-		}
-	}
-	t.more = len(entries) == sweepBatch
-	return nil
-}
-
-func (t *sweepTask) Done(err error) { t.done <- err }

@@ -1,0 +1,523 @@
+package ledger
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/stretchr/testify/require"
+)
+
+// task is a Task made of a function.
+type task struct {
+	decide func(*Tx) error
+	done   chan error
+}
+
+func (t *task) Decide(tx *Tx) error { return t.decide(tx) }
+func (t *task) Done(err error)      { t.done <- err }
+
+// do runs decide on a partition and waits until it is synced.
+func do(t testing.TB, l *Ledger, partition int, decide func(*Tx) error) error {
+	t.Helper()
+	k := &task{decide, make(chan error, 1)}
+	require.NoError(t, l.Submit(partition, k))
+	return <-k.done
+}
+
+func must(t testing.TB, l *Ledger, partition int, decide func(*Tx) error) {
+	t.Helper()
+	require.NoError(t, do(t, l, partition, decide))
+}
+
+// handClock is a clock that stands still until it is moved.
+type handClock struct{ now atomic.Int64 }
+
+func newHandClock() *handClock {
+	c := &handClock{}
+	c.now.Store(time.Date(2026, 11, 20, 9, 0, 0, 0, time.UTC).UnixNano())
+	return c
+}
+
+func (c *handClock) read() int64          { return c.now.Load() }
+func (c *handClock) move(d time.Duration) { c.now.Add(int64(d)) }
+
+// quiet are options under which nothing happens but what a test does: the
+// sweeper and windows by age do not run by themselves.
+func quiet(fs vfs.FS, clock *handClock) Options {
+	return Options{
+		FS: fs, Clock: clock.read, Partitions: 4, Shards: 2, SweepEvery: time.Hour, WindowAge: 1000 * time.Hour,
+		WindowRecords: 25, CacheBytes: 1 << 20, MemTableBytes: 256 << 10,
+	}
+}
+
+func open(t testing.TB, o Options) *Ledger {
+	t.Helper()
+	l, err := Open("data", o)
+	require.NoError(t, err)
+	return l
+}
+
+// shop is a small decider: it does to accounts what the processor does, with
+// choices drawn from a seed, so that one seed is one trace. Decisions of one
+// partition depend on that partition only.
+type shop struct {
+	ids   []AccountID
+	mu    sync.Mutex
+	sales map[AccountID][]OpID
+	park  map[int][]OpID
+	parts int
+}
+
+func newShop(members, partitions int) *shop {
+	s := &shop{sales: map[AccountID][]OpID{}, park: map[int][]OpID{}, parts: partitions}
+	r := rand.New(rand.NewPCG(1, 2))
+	for range members {
+		s.ids = append(s.ids, AccountID(r.Uint64()))
+	}
+	return s
+}
+
+// action is one step of a trace.
+type action struct {
+	name   string
+	id     AccountID
+	r      *rand.Rand
+	n      int
+	decide func(s *shop, tx *Tx, a *Account, x *action) error
+}
+
+func (x *action) partition(s *shop) int { return x.id.Partition(s.parts) }
+
+func (x *action) run(s *shop, tx *Tx) error {
+	a, err := tx.Account(x.id)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if a == nil {
+		return enrolled(s, tx, x)
+	}
+	return x.decide(s, tx, a, x)
+}
+
+var actions = []struct {
+	name   string
+	decide func(*shop, *Tx, *Account, *action) error
+}{
+	{"accrue", accrue}, {"accrue", accrue}, {"authorize", authorize}, {"authorize", authorize}, {"amend", amend},
+	{"confirm", confirm}, {"confirm", confirm}, {"void", void}, {"return", giveBack}, {"return", giveBack}, {"reverse", reverse},
+	{"adjust", adjust}, {"decline", decline}, {"park", park}, {"resolve", resolve}, {"mark", reversedFirst},
+	{"card", plain(KindCard)}, {"event", plain(KindEvent)}, {"tier", tier}, {"register", plain(KindRegister)},
+	{"shift", closeShift}, {"profile", profile}, {"code", issueCode}, {"repeat", repeat},
+}
+
+// trace is n steps drawn from a seed.
+func (s *shop) trace(seed uint64, n int) []*action {
+	r := rand.New(rand.NewPCG(seed, 7))
+	var all []*action
+	for i := range n {
+		k := actions[r.IntN(len(actions))]
+		all = append(all, &action{
+			name: k.name, id: s.ids[r.IntN(len(s.ids))], n: i, decide: k.decide,
+			r: rand.New(rand.NewPCG(seed, uint64(i))),
+		})
+	}
+	return all
+}
+
+// play runs a trace; nobody waits in between.
+func (s *shop) play(t testing.TB, l *Ledger, trace []*action) {
+	t.Helper()
+	done := make(chan error, len(trace))
+	for _, x := range trace {
+		for {
+			err := l.Submit(x.partition(s), &task{func(tx *Tx) error { return x.run(s, tx) }, done})
+			if err == nil {
+				break
+			}
+			require.ErrorIs(t, err, ErrOverloaded)
+			time.Sleep(time.Millisecond)
+		}
+	}
+	for range trace {
+		require.NoError(t, <-done)
+	}
+}
+
+func (x *action) op(kind Kind, tx *Tx) *Operation {
+	op := &Operation{
+		Kind: kind, Account: x.id, Merchant: "coffee-house", Store: "S01", Terminal: fmt.Sprintf("T%04d", x.r.IntN(3)),
+		Cashier: "C7", Channel: "store", At: tx.Now(), Offset: 5 * 3600, Program: 3, Render: 1, Edge: 1, Actor: "till",
+		Shift: "45", Status: "booked",
+		ISO: ISORef{MTI: "0100", STAN: fmt.Sprintf("%06d", x.n)},
+	}
+	op.Dups = []DupRef{{Key: Key{1, byte(x.n), byte(x.n >> 8), byte(x.id)}, Entry: DupEntry{
+		Disc: fmt.Sprint("S01", x.n), Sent: []string{"1120090000"}, Hash: [16]byte{byte(x.n)},
+	}}}
+	return op
+}
+
+func enrolled(s *shop, tx *Tx, x *action) error {
+	if err := tx.Create(x.id, "coffee-house"); err != nil {
+		return err
+	}
+	op := x.op(KindEnrol, tx)
+	op.Registered = x.r.IntN(2) == 0
+	if err := tx.PutLink(Key{2, byte(x.id)}, Link{Account: x.id, Kind: 1}); err != nil {
+		return err
+	}
+	_, err := tx.Append(op)
+	return err
+}
+
+// lot is a lot with dates from a small choice, so that lots merge sometimes.
+func (x *action) lot(tx *Tx, points int64) LotPart {
+	hour := int64(time.Hour)
+	day := tx.Now() / (24 * hour) * 24 * hour
+	return LotPart{
+		Active:  []int64{day, day, day + 30*hour, tx.Now() + hour}[x.r.IntN(4)],
+		Expires: []int64{0, day + 48*hour, day + 72*hour, tx.Now() + 3*hour}[x.r.IntN(4)],
+		Own:     x.r.IntN(3) == 0, Points: points,
+	}
+}
+
+// earn gives points, and what is owed is repaid from those that are active.
+func (op *Operation) earn(a *Account, tx *Tx, lot LotPart) {
+	op.EarnedLot, op.Earned = lot, lot.Points
+	op.Legs[LegIssued] -= lot.Points
+	if lot.Active <= tx.Now() && a.Deficit < 0 {
+		op.Owed = min(-a.Deficit, lot.Points)
+		lot.Points -= op.Owed
+	}
+	op.Lots = append(op.Lots, lot)
+}
+
+// basket fills lines and figures of a purchase with points spent.
+func (x *action) basket(op *Operation, points int64) {
+	for i := range 1 + x.r.IntN(3) {
+		op.Lines = append(op.Lines, Line{
+			ID: fmt.Sprint(i + 1), SKU: "4601", Category: "coffee", Quantity: 2000, Price: 50000, Amount: 100000, Discount: 1000,
+		})
+		op.Total += 100000
+		op.Discount += 1000
+	}
+	op.Lines[0].Redeemed, op.Lines[0].Points = points, points
+	op.Redeemed, op.Points = points, points
+	op.Payable = op.Total - op.Discount - op.Redeemed
+	op.Receipt = fmt.Sprint("R", x.n%5, "-", op.Account) // the processor claims receipts; here nobody shares one
+	op.Warnings, op.Flags = []string{"w"}, []string{"f"}
+	op.Rules = []Rule{{"base", op.Earned}}
+	op.Hints = []Hint{{"ladder", "15 %", 170000}}
+}
+
+func spent(op *Operation, tx *Tx, sign int64) {
+	op.Spent = DaySum{Day: int32(tx.Now() / int64(24*time.Hour)), Spent: sign * op.Payable}
+	op.Purchase = true
+}
+
+// take spends points from the lots that are active, in order.
+func take(a *Account, tx *Tx, points int64) (pins []LotPart) {
+	for _, l := range a.Lots {
+		if l.Active <= tx.Now() && points > 0 {
+			l.Points = min(points, l.Points)
+			points -= l.Points
+			pins = append(pins, l)
+		}
+	}
+	return pins
+}
+
+func negative(parts []LotPart) (neg []LotPart) {
+	for _, p := range parts {
+		p.Points = -p.Points
+		neg = append(neg, p)
+	}
+	return neg
+}
+
+func accrue(s *shop, tx *Tx, a *Account, x *action) error {
+	op := x.op(KindAccrue, tx)
+	x.basket(op, 0)
+	op.earn(a, tx, x.lot(tx, 1+x.r.Int64N(5000)))
+	op.Lines[0].Earned = op.Earned
+	if x.r.IntN(4) == 0 {
+		op.Extend = tx.Now() + int64(96*time.Hour)
+	}
+	spent(op, tx, 1)
+	id, err := tx.Append(op)
+	s.sales[x.id] = append(s.sales[x.id], id)
+	return err
+}
+
+func authorize(s *shop, tx *Tx, a *Account, x *action) error {
+	op := x.op(KindAuthorize, tx)
+	op.Hold, op.HoldUntil, op.Status = HoldSelf, tx.Now()+int64(1+x.r.IntN(30))*minute, "pending"
+	op.Pins = take(a, tx, x.r.Int64N(3000))
+	op.Lots = negative(op.Pins)
+	x.basket(op, sum(op.Pins))
+	_, err := tx.Append(op)
+	return err
+}
+
+func amend(s *shop, tx *Tx, a *Account, x *action) error {
+	if len(a.Holds) == 0 {
+		return decline(s, tx, a, x)
+	}
+	h := a.Holds[x.r.IntN(len(a.Holds))]
+	op := x.op(KindAmend, tx)
+	op.Parent, op.Drop, op.Hold, op.HoldUntil = h.ID, h.ID, h.ID, h.Until
+	op.Pins = append(op.Pins, h.Pins[:len(h.Pins)/2]...)
+	op.Lots = append(slices.Clone(h.Pins), negative(op.Pins)...)
+	x.basket(op, sum(op.Pins))
+	_, err := tx.Append(op)
+	return err
+}
+
+func confirm(s *shop, tx *Tx, a *Account, x *action) error {
+	if len(a.Holds) == 0 {
+		return decline(s, tx, a, x)
+	}
+	h := a.Holds[x.r.IntN(len(a.Holds))]
+	op := x.op(KindConfirm, tx)
+	op.Parent, op.Drop = h.ID, h.ID
+	left := h.Held()
+	if x.r.IntN(2) == 0 {
+		left /= 2
+	}
+	for _, p := range h.Pins {
+		use := min(left, p.Points)
+		left -= use
+		released := p
+		released.Points -= use
+		op.Lots = append(op.Lots, released)
+		if p.Points = use; use > 0 {
+			op.Pins = append(op.Pins, p)
+		}
+	}
+	op.earn(a, tx, x.lot(tx, 1+x.r.Int64N(500)))
+	x.basket(op, sum(op.Pins))
+	op.Lines[0].Earned = op.Earned
+	op.Legs[LegRedeemed] = op.Points
+	spent(op, tx, 1)
+	_, err := tx.Append(op)
+	s.sales[x.id] = append(s.sales[x.id], h.ID)
+	return err
+}
+
+func void(s *shop, tx *Tx, a *Account, x *action) error {
+	if len(a.Holds) == 0 {
+		return decline(s, tx, a, x)
+	}
+	h := a.Holds[0]
+	op := x.op(KindVoid, tx)
+	if x.r.IntN(2) == 0 {
+		op.Kind, op.Undoes, op.Target = KindReverse, KindAuthorize, h.Op
+	}
+	op.Parent, op.Drop, op.Lots = h.ID, h.ID, slices.Clone(h.Pins)
+	_, err := tx.Append(op)
+	return err
+}
+
+// bookedSale is one of the account's sales that can be returned.
+func (s *shop) bookedSale(tx *Tx, x *action) (*Sale, error) {
+	ids := s.sales[x.id]
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	sale, err := tx.Sale(ids[x.r.IntN(len(ids))])
+	if err != nil || sale == nil || sale.Status != SaleConfirmed {
+		return nil, err
+	}
+	return sale, nil
+}
+
+// takeEarned takes earned points back: from the lots, and the rest is owed.
+func (op *Operation) takeEarned(a *Account, points int64) {
+	op.Earned = points
+	op.Legs[LegIssued] += points
+	left := points
+	for _, l := range a.Lots {
+		if l.Points = min(left, l.Points); l.Points > 0 {
+			left -= l.Points
+			l.Points = -l.Points
+			op.Lots = append(op.Lots, l)
+		}
+	}
+	op.Owed = -left
+}
+
+// restore gives redeemed points back to the lots they came from.
+func (op *Operation) restore(sale *Sale, points int64) {
+	op.Points, op.Redeemed = points, points
+	op.Legs[LegRedeemed] -= points
+	for _, p := range sale.Pins {
+		p.Points -= partOf(sale.Restored, p)
+		if p.Points = min(p.Points, points); p.Points > 0 {
+			points -= p.Points
+			op.Pins = append(op.Pins, p)
+			op.Lots = append(op.Lots, p)
+		}
+	}
+}
+
+func giveBack(s *shop, tx *Tx, a *Account, x *action) error {
+	sale, err := s.bookedSale(tx, x)
+	if sale == nil || err != nil {
+		return errors.Join(err, decline(s, tx, a, x))
+	}
+	i := x.r.IntN(len(sale.Lines))
+	l := sale.Lines[i].Line
+	if sale.Lines[i].Back != (LineBack{}) {
+		return decline(s, tx, a, x)
+	}
+	op := x.op(KindReturn, tx)
+	op.Parent, op.Receipt = sale.ID, fmt.Sprint("V", x.n)
+	op.takeEarned(a, l.Earned)
+	op.restore(sale, l.Points)
+	op.Lines = []Line{l}
+	op.Total, op.Discount = l.Amount, l.Discount
+	op.Payable = l.Amount - l.Discount - l.Redeemed
+	op.Spent = DaySum{Day: sale.Day, Spent: -op.Payable}
+	_, err = tx.Append(op)
+	return err
+}
+
+func reverse(s *shop, tx *Tx, a *Account, x *action) error {
+	sale, err := s.bookedSale(tx, x)
+	if sale == nil || err != nil {
+		return errors.Join(err, decline(s, tx, a, x))
+	}
+	op := x.op(KindReverse, tx)
+	op.Parent, op.Undoes, op.Target = sale.ID, KindConfirm, sale.Record
+	op.takeEarned(a, sale.Earned-sale.Back.Earned)
+	op.restore(sale, sale.Points-sale.Back.Points)
+	for _, l := range sale.Lines {
+		if l.Back == (LineBack{}) {
+			op.Lines = append(op.Lines, l.Line)
+		}
+	}
+	op.Total, op.Discount, op.Payable = sale.Total-sale.Back.Amount, sale.Discount-sale.Back.Discount, sale.Payable-sale.Back.Payable
+	op.Spent = DaySum{Day: sale.Day, Spent: -op.Payable}
+	op.Purchase = true
+	_, err = tx.Append(op)
+	return err
+}
+
+func adjust(s *shop, tx *Tx, a *Account, x *action) error {
+	op := x.op(KindAdjust, tx)
+	op.Points, op.Detail = 1+x.r.Int64N(10000), "goodwill"
+	op.Lots = []LotPart{x.lot(tx, op.Points)}
+	op.Legs[LegAdjusted] = -op.Points
+	_, err := tx.Append(op)
+	return err
+}
+
+func decline(s *shop, tx *Tx, a *Account, x *action) error {
+	op := x.op(KindAuthorize, tx)
+	op.Code, op.Detail, op.Asked, op.MaxRedeem, op.Status = 12, "not enough points", 5000, 100, "declined"
+	_, err := tx.Append(op)
+	return err
+}
+
+func park(s *shop, tx *Tx, a *Account, x *action) error {
+	op := x.op(KindPark, tx)
+	op.Detail, op.Status, op.Data = "the hold is unknown", "parked", []byte("what it said")
+	id, err := tx.Append(op)
+	s.park[tx.Partition()] = append(s.park[tx.Partition()], id)
+	return err
+}
+
+func resolve(s *shop, tx *Tx, a *Account, x *action) error {
+	waiting := s.park[tx.Partition()]
+	if len(waiting) == 0 {
+		return decline(s, tx, a, x)
+	}
+	op := x.op(KindResolve, tx)
+	op.Target = waiting[0]
+	s.park[tx.Partition()] = waiting[1:]
+	_, err := tx.Append(op)
+	return err
+}
+
+func reversedFirst(s *shop, tx *Tx, a *Account, x *action) error {
+	op := x.op(KindMark, tx)
+	op.Account, op.Receipt = 0, fmt.Sprint("R9-", x.id)
+	op.Dups[0].Entry = DupEntry{Mark: true, Class: "010", Sent: []string{"1120090000"}}
+	_, err := tx.Append(op)
+	return err
+}
+
+func plain(kind Kind) func(*shop, *Tx, *Account, *action) error {
+	return func(s *shop, tx *Tx, a *Account, x *action) error {
+		op := x.op(kind, tx)
+		op.Registered = kind == KindRegister
+		_, err := tx.Append(op)
+		return err
+	}
+}
+
+func tier(s *shop, tx *Tx, a *Account, x *action) error {
+	op := x.op(KindTier, tx)
+	op.Tier, op.TierUntil = "VIP", tx.Now()+int64(time.Hour)
+	_, err := tx.Append(op)
+	return err
+}
+
+func closeShift(s *shop, tx *Tx, a *Account, x *action) error {
+	op := x.op(KindShift, tx)
+	op.Account, op.Status, op.Code, op.Data = 0, "differs", 24, []byte{1}
+	_, err := tx.Append(op)
+	return err
+}
+
+func profile(s *shop, tx *Tx, a *Account, x *action) error {
+	if err := tx.PutProfile(x.id, []byte(fmt.Sprintf(`{"n":%d}`, x.n))); err != nil {
+		return err
+	}
+	return plain(KindProfile)(s, tx, a, x)
+}
+
+func issueCode(s *shop, tx *Tx, a *Account, x *action) error {
+	if err := tx.PutCode(Key{3, byte(x.n)}, x.id, tx.Now()+5*minute); err != nil {
+		return err
+	}
+	return plain(KindCode)(s, tx, a, x)
+}
+
+// repeat has seen a known request under another DE7.
+func repeat(s *shop, tx *Tx, a *Account, x *action) error {
+	key := Key{1, 1, 0, byte(x.id)}
+	entries, err := tx.Dups(key)
+	if err != nil || len(entries) == 0 {
+		return errors.Join(err, decline(s, tx, a, x))
+	}
+	entries[0].Sent = append(entries[0].Sent, "1120090100")
+	if err := tx.PutDups(key, entries); err != nil {
+		return err
+	}
+	return plain(KindEvent)(s, tx, a, x)
+}
+
+// verified runs the proof and answers what it found.
+func verified(t testing.TB, l *Ledger) (Proof, []string) {
+	t.Helper()
+	var found []string
+	proof, err := l.Verify(func(f Finding) { found = append(found, f.String()) })
+	require.NoError(t, err)
+	return proof, found
+}
+
+func requireSound(t testing.TB, l *Ledger) Proof {
+	t.Helper()
+	proof, found := verified(t, l)
+	require.Empty(t, found)
+	return proof
+}
