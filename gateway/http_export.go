@@ -3,6 +3,7 @@ package gateway
 import (
 	"bufio"
 	"context"
+	"errors"
 	"io"
 	"net"
 	"time"
@@ -40,7 +41,7 @@ func (h *httpEdge) export(ctx *fasthttp.RequestCtx, who *credential, name string
 	if err := stream.begin(); err != nil {
 		h.log.Warn("an export failed before its first byte", "error", err)
 		stream.Close()
-		h.refuse(ctx, protocol.CallExport, protocol.Unavailable, "", "the reporting database can't be reached at the moment; tills are served all the same")
+		h.refuse(ctx, protocol.CallExport, protocol.Unavailable, "", reason(err))
 		return
 	}
 	head := &ctx.Response.Header
@@ -49,6 +50,16 @@ func (h *httpEdge) export(ctx *fasthttp.RequestCtx, who *credential, name string
 	head.Set(fasthttp.HeaderContentDisposition, `attachment; filename="operations.`+r.Format+`"`)
 	ctx.Response.SetBodyStream(stream, -1)
 	h.meters.done(protocol.EdgeHTTP, protocol.CallExport, &protocol.Response{Code: protocol.Approved}, time.Time{})
+}
+
+// reason is what the caller may know of a failure: the sentence of an error
+// that has one for callers, else a general one.
+func reason(err error) string {
+	var told interface{ Reason() string }
+	if errors.As(err, &told) {
+		return told.Reason()
+	}
+	return "the reporting database can't be reached at the moment; tills are served all the same"
 }
 
 // exportRequest reads what is to be exported.
