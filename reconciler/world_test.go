@@ -195,11 +195,16 @@ func (w *world) profilesSettle() {
 	}, patience, 20*time.Millisecond, "profiles must arrive")
 }
 
-func (w *world) connect() *pgx.Conn {
+func (w *world) config() *pgx.ConnConfig {
 	w.Helper()
 	config, err := project.Config(w.o.Postgres)
 	require.NoError(w, err)
-	c, err := pgx.ConnectConfig(context.Background(), config)
+	return config
+}
+
+func (w *world) connect() *pgx.Conn {
+	w.Helper()
+	c, err := pgx.ConnectConfig(context.Background(), w.config())
 	require.NoError(w, err)
 	w.Cleanup(func() { c.Close(context.Background()) })
 	return c

@@ -115,14 +115,22 @@ func (p *Projector) accept(s *state, b *batch, d *Delivery) {
 	for i := range d.Records {
 		r := &d.Records[i]
 		n := r.ID.Partition()
-		if n >= len(s.partitions) || s.partitions[n].stuck {
+		if n >= len(s.partitions) {
 			continue
 		}
-		if err := b.add(r); err != nil {
+		before := s.partitions[n].sequence
+		err := b.add(r)
+		at := &s.partitions[n]
+		switch {
+		case err != nil && at.stuck == nil:
 			p.m.stopped(err)
 			p.o.Logger.Error("a partition of the stream stops", "partition", n, "cause", err.Error())
-			s.stop(n, err, p.o.Pause)
+			s.stop(n, err, p.o.Again)
 			p.setTrouble(err)
+		case at.stuck != nil && at.sequence > before:
+			p.o.Logger.Warn("a partition of the stream goes on", "partition", n, "sequence", at.sequence)
+			s.goOn(n)
+			p.setTrouble(s.stuck())
 		}
 	}
 	for i := range d.Profiles {

@@ -7,8 +7,8 @@
 //     partition's position: both are written in one transaction, and the
 //     position moves only from the value that the batch was made for.
 //   - A record is accepted only if its sequence is the last one plus one.
-//     Repeats are skipped; at a gap the partition stops, loudly, and is read
-//     again from its position until the gap has closed.
+//     Repeats are skipped; at a gap the partition stops, loudly, until the
+//     record that is next has come; the others go on.
 //   - Nothing waits for the projector: it pulls, its memory is bounded, and
 //     what it has not yet taken stays in the ledger.
 //
@@ -53,8 +53,11 @@ type Options struct {
 	Linger time.Duration
 	// Timeout ends a transaction that PostgreSQL doesn't answer. 60 s.
 	Timeout time.Duration
-	// Pause lies between two attempts after a failure or a gap. 2 s.
+	// Pause lies between two attempts after a failure. 2 s.
 	Pause time.Duration
+	// Again is when a partition that waits at a gap is read again from its
+	// position, unless the missing record has come. 30 s.
+	Again time.Duration
 
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer
@@ -66,6 +69,7 @@ func (o *Options) defaults() {
 	setDefault(&o.Linger, 20*time.Millisecond)
 	setDefault(&o.Timeout, time.Minute)
 	setDefault(&o.Pause, 2*time.Second)
+	setDefault(&o.Again, 30*time.Second)
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -231,7 +235,7 @@ func (p *Projector) session(ctx context.Context) error {
 				return err
 			}
 		case <-state.retry():
-			return state.stuckError()
+			return state.stuck()
 		}
 	}
 }

@@ -18,7 +18,6 @@ type state struct {
 	profiles   []int64
 	behind     []ledger.AccountID
 	tables     tables
-	stuck      error
 	again      *time.Timer
 }
 
@@ -27,7 +26,7 @@ type partition struct {
 	sequence uint64 // newest record accepted
 	booked   int64  // its time
 	window   window
-	stuck    bool // no more is accepted until the source is read again
+	stuck    error // why nothing is accepted before the next record in order
 }
 
 func (s *state) positions() Positions {
@@ -38,24 +37,41 @@ func (s *state) positions() Positions {
 	return at
 }
 
-// stop makes a partition wait; the source is read again after pause.
-func (s *state) stop(partition int, cause error, pause time.Duration) {
-	s.partitions[partition].stuck = true
-	if s.stuck == nil {
-		s.stuck = cause
-		s.again = time.NewTimer(pause)
+// stop makes a partition wait for its next record in order. The source is read
+// again from the position after a while, in case that it comes no other way.
+func (s *state) stop(partition int, cause error, again time.Duration) {
+	s.partitions[partition].stuck = cause
+	if s.again == nil {
+		s.again = time.NewTimer(again)
 	}
 }
 
-// retry fires when a stopped partition is to be read again.
+// goOn notes that the record a partition waited for has come.
+func (s *state) goOn(partition int) {
+	s.partitions[partition].stuck = nil
+	if s.stuck() == nil && s.again != nil {
+		s.again.Stop()
+		s.again = nil
+	}
+}
+
+// stuck is why a partition waits, nil if none does.
+func (s *state) stuck() error {
+	for i := range s.partitions {
+		if err := s.partitions[i].stuck; err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// retry fires when the source is to be read again for a partition that waits.
 func (s *state) retry() <-chan time.Time {
 	if s.again == nil {
 		return nil
 	}
 	return s.again.C
 }
-
-func (s *state) stuckError() error { return s.stuck }
 
 // connect opens the one connection of the projector, brings the schema up to
 // date and reads where the projection stands.

@@ -135,10 +135,12 @@ func (p *Publisher) align(ctx context.Context, partition int) error {
 		return fmt.Errorf("%w: %s holds records of partition %d that this ledger does not have (was it restored from an older backup?)",
 			stream.ErrOtherTopic, p.o.Topic, partition)
 	}
+	// Never forwards: that the newest message is there says nothing about
+	// those before it.
 	if at := p.position[partition].Load(); there < at {
 		p.o.Logger.Warn("the topic holds less than was published; the records are sent again",
 			"topic", p.o.Topic, "partition", partition, "published", at, "there", there)
+		p.position[partition].Store(there)
 	}
-	p.position[partition].Store(there)
 	return nil
 }
