@@ -102,7 +102,7 @@ func start(ctx context.Context, t *testing.T, dir, dsn string) *rig.Server {
 	require.NoError(t, err)
 	server := &rig.Server{
 		Binary: binary, Dir: filepath.Join(dir, "data"), HTTP: httpAddress, ISO: isoAddress,
-		Env: []string{"TILLGATE_POSTGRES=" + dsn},
+		Env: []string{"TILLGATE_RECONCILER_POSTGRES=" + dsn},
 	}
 	require.NoError(t, server.Start(ctx))
 	t.Cleanup(func() {
