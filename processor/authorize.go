@@ -37,6 +37,9 @@ func (t *Task) judge(tx *ledger.Tx, narrow func(*program.Facts)) (bool, error) {
 	switch {
 	case t.refused():
 	case t.when.early && t.parked == 0:
+		if t.request().ISO.Advice {
+			return false, t.parkAccrual(tx)
+		}
 		t.refuse(protocol.OutsideTimeWindow, "at", "the receipt is older than the programme lets it be, or lies in the future")
 	default:
 		t.choose()

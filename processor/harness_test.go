@@ -106,7 +106,7 @@ func (s *shop) till(call protocol.Call) protocol.Request {
 	return protocol.Request{
 		Call: call, Terminal: "T1", Store: "S1", Cashier: "C7", Channel: "store",
 		Caller: protocol.Caller{Key: "till", Role: protocol.RoleTill},
-		Key:    "key-" + strconv.Itoa(s.keys), Hash: [16]byte{byte(s.keys), byte(s.keys >> 8)},
+		Key:    "key-" + strconv.Itoa(s.keys), Hash: [16]byte{byte(s.keys), byte(s.keys >> 8), byte(s.keys >> 16)},
 	}
 }
 

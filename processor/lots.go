@@ -22,6 +22,7 @@ type purse struct {
 	now     int64
 	lots    []ledger.LotPart
 	delta   []ledger.LotPart
+	extends bool  // purchases extend lots: one may be there with a later end
 	deficit int64 // zero or negative
 	owed    int64 // change of the deficit
 }
@@ -29,7 +30,7 @@ type purse struct {
 // load begins with what the account has. extend is where this operation moves
 // the end of lots without a term of their own (L3), 0 for nowhere.
 func (p *purse) load(a *ledger.Account, now, extend int64) {
-	p.now, p.deficit, p.owed = now, 0, 0
+	p.now, p.extends, p.deficit, p.owed = now, false, 0, 0
 	p.lots, p.delta = p.lots[:0], p.delta[:0]
 	if a == nil {
 		return
@@ -172,7 +173,7 @@ func (p *purse) find(part ledger.LotPart) int {
 		if l.Active != part.Active || l.Own != part.Own {
 			continue
 		}
-		if l.Expires == part.Expires || !part.Own && part.Expires != 0 && l.Expires > part.Expires {
+		if l.Expires == part.Expires || p.extends && !part.Own && part.Expires != 0 && l.Expires > part.Expires {
 			return i
 		}
 	}

@@ -73,6 +73,15 @@ func (t *Task) park(tx *ledger.Tx, because string) error {
 	return t.record(tx)
 }
 
+// parkAccrual parks an offline receipt whose time is out of range. Its member
+// is made if need be, because the record can't hold the phone number.
+func (t *Task) parkAccrual(tx *ledger.Tx) error {
+	if err := t.enrol(tx); err != nil {
+		return err
+	}
+	return t.park(tx, becauseWindow)
+}
+
 func (t *Task) parkedData() *parkedData {
 	r := t.request()
 	d := &parkedData{

@@ -152,6 +152,7 @@ func (t *Task) undoSale(tx *ledger.Tx, s *ledger.Sale, op *ledger.Operation) err
 	op.Spent = spent
 	p := &t.purse
 	p.load(a, tx.Now(), 0)
+	p.extends = t.extendsLots(v)
 	lapsed := t.restore(s, op, v.Program)
 	missing := p.takeBack(s.EarnedLot, op.Earned)
 	if missing > 0 && v.Program.Deficit() == program.DeficitForgive {
@@ -169,6 +170,16 @@ func (t *Task) undoSale(tx *ledger.Tx, s *ledger.Sale, op *ledger.Operation) err
 	}
 	p.settle(op)
 	return nil
+}
+
+// extendsLots reports whether purchases extend lots, by the programme of a
+// sale or by the one in force now.
+func (t *Task) extendsLots(v program.Version) bool {
+	if !v.Program.Lots().ExtendOnPurchase.Zero() {
+		return true
+	}
+	now, ok := t.s.programs.at(t.request().Caller.Merchant, t.when.now)
+	return ok && !now.Program.Lots().ExtendOnPurchase.Zero()
 }
 
 // restore gives op.Points back to the lots that the sale has taken them from,

@@ -241,6 +241,10 @@ func (t *Task) reverseReturn(tx *ledger.Tx) error {
 	case far || a.Into != 0:
 		return t.decline(tx, protocol.OutsideTimeWindow, "", "the return lies too far back to be undone")
 	}
+	v, ok := t.s.programs.number(t.request().Caller.Merchant, sale.Program, sale.At)
+	if !ok {
+		return errNoProgram
+	}
 	op, from := &t.op, &t.other
 	t.stamp(op, ledger.KindReverse)
 	op.Undoes, op.Target, op.Parent = ledger.KindReturn, t.otherID, sale.ID
@@ -252,7 +256,9 @@ func (t *Task) reverseReturn(tx *ledger.Tx) error {
 	op.Status = ledger.SaleReversed.String()
 	op.Spent = ledger.DaySum{Day: sale.Day, Spent: op.Payable}
 	op.Late = otherMonth(t.when.at, tx.Now(), t.when.zone)
-	t.takeAgain(a, sale, from)
+	t.purse.load(a, t.when.now, 0)
+	t.purse.extends = t.extendsLots(v)
+	t.takeAgain(sale, from)
 	t.purse.settle(op)
 	return t.record(tx)
 }
@@ -260,9 +266,8 @@ func (t *Task) reverseReturn(tx *ledger.Tx) error {
 // takeAgain undoes a return's effects on the account: what came back to lots
 // is taken from them, else from what is there, else owed; what was taken away
 // is given to the sale's own lot. What had lapsed, or was forgiven, stays so.
-func (t *Task) takeAgain(a *ledger.Account, sale *ledger.Sale, from *ledger.Operation) {
+func (t *Task) takeAgain(sale *ledger.Sale, from *ledger.Operation) {
 	p, op := &t.purse, &t.op
-	p.load(a, t.when.now, 0)
 	lapsed := max(from.Legs[ledger.LegExpired], 0)
 	need := from.Points - lapsed
 	for _, part := range from.Pins {

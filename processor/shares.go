@@ -39,21 +39,26 @@ func saleWhole(s *ledger.Sale) taking {
 
 // along is what moving from what is back to m of whole takes; the quantity
 // is the caller's. For what cost nothing the quantity moves instead of m.
+//
+// When a return in the middle was undone, what is back lies off the curve: the
+// figures then move towards it as far as they can without running backwards.
 func along(whole, back taking, m, of, quantity int64) taking {
+	step := m - back.Payable - back.Redeemed
 	if of == 0 {
-		m, of = back.Quantity+quantity, whole.Quantity
+		m, of, step = back.Quantity+quantity, whole.Quantity, 0
+	}
+	toward := func(whole, back, least int64) int64 {
+		return min(max(program.Proportion(m, of, whole)-back, least, 0), whole-back)
 	}
 	p := taking{
 		Quantity: quantity,
-		Redeemed: program.Proportion(m, of, whole.Redeemed) - back.Redeemed,
-		Points:   program.Proportion(m, of, whole.Points) - back.Points,
-		Earned:   program.Proportion(m, of, whole.Earned) - back.Earned,
-		Discount: program.Proportion(m, of, whole.Discount) - back.Discount,
+		Redeemed: toward(whole.Redeemed, back.Redeemed, step-(whole.Payable-back.Payable)),
+		Earned:   toward(whole.Earned, back.Earned, 0),
+		Discount: toward(whole.Discount, back.Discount, 0),
 	}
-	p.Payable = m - back.Payable - back.Redeemed - p.Redeemed
-	if whole.Payable+whole.Redeemed == 0 {
-		p.Payable = 0
-	}
+	p.Redeemed = min(p.Redeemed, step)
+	p.Payable = step - p.Redeemed
+	p.Points = max(program.Proportion(back.Redeemed+p.Redeemed, whole.Redeemed, whole.Points)-back.Points, 0)
 	p.Amount = p.Payable + p.Redeemed + p.Discount
 	return p
 }
@@ -180,5 +185,5 @@ func takeRest(s *ledger.Sale, op *ledger.Operation) {
 		return
 	}
 	done := s.Back.Payable + s.Back.Redeemed + op.Payable + op.Redeemed
-	op.Earned += program.Proportion(done, s.Payable+s.Redeemed, extra) - extraBack
+	op.Earned += max(program.Proportion(done, s.Payable+s.Redeemed, extra)-extraBack, 0)
 }
