@@ -62,7 +62,7 @@ func (o *Options) validateListener(path string, l Listener) error {
 	if l.RequireMAC && !o.anyMAC() {
 		faults = append(faults, fmt.Errorf("%s.require_mac: no terminal has a MAC key, so nothing could be accepted", path))
 	}
-	if _, err := l.Profile.compile(); err != nil {
+	if _, err := l.Profile.Compile(); err != nil {
 		faults = append(faults, fmt.Errorf("%s.profile.%w", path, err))
 	}
 	return errors.Join(append(faults, l.TLS.validate(path+".tls"))...)

@@ -40,8 +40,8 @@ var lengthForms = map[string]iso8583.LengthForm{
 	"bcd":    iso8583.LengthBCD,
 }
 
-// compile turns the profile's words into the codec's.
-func (p Profile) compile() (iso8583.Profile, error) {
+// Compile turns the profile's words into the codec's.
+func (p Profile) Compile() (iso8583.Profile, error) {
 	form, ok := lengthForms[p.Length]
 	if !ok {
 		return iso8583.Profile{}, fmt.Errorf("length: binary, ascii or bcd is wanted")
@@ -53,7 +53,7 @@ func (p Profile) compile() (iso8583.Profile, error) {
 }
 
 func newISOEdge(g *Gateway, l Listener) (*isoEdge, error) {
-	profile, err := l.Profile.compile()
+	profile, err := l.Profile.Compile()
 	if err != nil {
 		return nil, err
 	}

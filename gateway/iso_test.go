@@ -368,7 +368,7 @@ func TestProfiles(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := start(t, func(o *Options, _ *Parts) { o.ISO.Profile = p })
-			compiled, err := p.compile()
+			compiled, err := p.Compile()
 			require.NoError(t, err)
 			c := newTill(t, e.raw(e.ISOAddrs()[0], ""), compiled)
 			fields := append([]any{7, time.Now().UTC().Format("0102150405")}, holdFields(1)...)
