@@ -140,7 +140,7 @@ func (r *Reconciler) Postgres() error {
 	if p == nil {
 		return errNoDatabase
 	}
-	if p.Trouble() != nil {
+	if _, known := p.Lag(); !known || p.Trouble() != nil {
 		return errUnreachable
 	}
 	return nil

@@ -76,7 +76,10 @@ func (r *Reconciler) current(ctx context.Context) (*pgx.ConnConfig, error) {
 		if err := r.trouble(p); err != nil {
 			return nil, err
 		}
-		lag, _ := p.Lag()
+		lag, known := p.Lag()
+		if !known {
+			return nil, errUnreachable
+		}
 		return nil, &Unavailable{fmt.Sprintf("the reporting database is %d records behind the ledger; try again later", lag)}
 	}
 	return project.Config(dsn)

@@ -104,7 +104,6 @@ func New(o Options) *Projector {
 	p := &Projector{o: o, projected: make([]atomic.Uint64, o.Partitions), moved: make(chan struct{})}
 	p.m = newMetrics(p, o.Registerer)
 	p.breaker = stream.Breaker("postgresql", o.Pause, o.Logger, p.m.open)
-	p.trouble = errors.New("PostgreSQL has not been reached yet")
 	return p
 }
 

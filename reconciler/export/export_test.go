@@ -1,0 +1,70 @@
+package export
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"github.com/xuri/excelize/v2"
+)
+
+func TestDecimal(t *testing.T) {
+	for _, c := range []struct {
+		v      int64
+		places int
+		want   string
+	}{
+		{0, 2, "0.00"}, {1, 2, "0.01"}, {-1, 2, "-0.01"}, {99, 2, "0.99"}, {100, 2, "1.00"}, {-12345, 2, "-123.45"}, {345, 3, "0.345"}, {1000, 3, "1.000"},
+		{math.MaxInt64, 2, "92233720368547758.07"}, {math.MinInt64, 2, "-92233720368547758.08"},
+	} {
+		require.Equal(t, c.want, decimal(c.v, c.places))
+	}
+}
+
+func TestTextIsNoFormula(t *testing.T) {
+	for in, want := range map[string]string{
+		"": "", "4601": "4601", "=1+1": "'=1+1", "+7701": "'+7701", "-1": "'-1", "@SUM(A1)": "'@SUM(A1)", "\t=1": "'\t=1", "\r=1": "'\r=1", "\n=1": "'\n=1",
+	} {
+		require.Equal(t, want, harmless(in))
+	}
+}
+
+func TestSpreadsheetNumbersAreExactOrText(t *testing.T) {
+	require.Equal(t, 123.45, spreadsheetNumber("123.45"))
+	require.Equal(t, 9999999999999.99, spreadsheetNumber("9999999999999.99"))
+	require.Equal(t, "92233720368547758.07", spreadsheetNumber("92233720368547758.07"))
+}
+
+func TestALongTableGoesOnInTheNextWorksheet(t *testing.T) {
+	s := &sheet{name: "t", columns: []column{{name: "a"}, {name: "b", kind: amount}}}
+	var b bytes.Buffer
+	x, err := newXLSX(&b)
+	require.NoError(t, err)
+	defer x.close()
+	x.limit = 10
+	require.NoError(t, x.begin(s))
+	for i := range 20 {
+		require.NoError(t, x.row(s, []string{fmt.Sprint("=", i), decimal(int64(i), 2)}))
+	}
+	require.NoError(t, x.end())
+	f, err := excelize.OpenReader(&b)
+	require.NoError(t, err)
+	defer f.Close()
+	require.Equal(t, []string{"t", "t 2", "t 3"}, f.GetSheetList())
+	n := 0
+	for _, name := range f.GetSheetList() {
+		rows, err := f.GetRows(name)
+		require.NoError(t, err)
+		require.Equal(t, []string{"a", "b"}, rows[0])
+		for _, r := range rows[1:] {
+			require.Equal(t, []string{fmt.Sprint("=", n), decimal(int64(n), 2)}, r)
+			n++
+		}
+		formula, err := f.GetCellFormula(name, "A2")
+		require.NoError(t, err)
+		require.Empty(t, formula)
+	}
+	require.Equal(t, 20, n)
+}
