@@ -60,6 +60,7 @@ type tillFlags struct {
 	mac                              string
 	macNumber                        uint64
 	timeout                          time.Duration
+	zone                             string
 	quiet                            bool
 }
 
@@ -85,6 +86,7 @@ func (f *tillFlags) bind(fs *pflag.FlagSet) {
 	fs.StringVar(&f.tender, "tender", "", "how the money part is paid")
 	fs.StringVar(&f.currency, "currency", "398", "currency (DE49), ISO 4217 number")
 	fs.StringVar(&f.key, "key", "", "idempotency id (DE48 06)")
+	fs.StringVar(&f.zone, "timezone", "Local", "time zone of the till's clock, like Asia/Almaty")
 	fs.StringVar(&f.state, "state", "", "file of the till's counters; by default one for each terminal in the user's cache directory")
 	fs.StringVar(&f.profile.Length, "length", "binary", "frame length: binary, ascii or bcd")
 	fs.BoolVar(&f.profile.TPDU, "tpdu", false, "a TPDU stands before each message")
@@ -183,7 +185,12 @@ func (f *tillFlags) till(trace io.Writer) (t *till, file string, err error) {
 			return nil, "", err
 		}
 	}
-	t = &till{tillLine: line, terminal: f.terminal, store: f.store, currency: f.currency, clock: time.Now}
+	zone, err := time.LoadLocation(f.zone)
+	if err != nil {
+		return nil, "", usagef("--timezone: %q is not a time zone; one looks like Asia/Almaty", f.zone)
+	}
+	clock := func() time.Time { return time.Now().In(zone) }
+	t = &till{tillLine: line, terminal: f.terminal, store: f.store, currency: f.currency, clock: clock}
 	t.state, err = loadState(file)
 	return t, file, err
 }

@@ -73,6 +73,12 @@ func (t *till) send(m *iso8583.Message, sale string) (iso8583.Reply, error) {
 	return r, nil
 }
 
+// declined is a refusal by the server: an outcome, where other errors are
+// failures.
+type declined struct{ text string }
+
+func (d *declined) Error() string { return d.text }
+
 // refusal says what DE39 means and what the server adds to it.
 func refusal(r *iso8583.Reply) error {
 	text := fmt.Sprintf("declined %s", r.Code)
@@ -85,7 +91,7 @@ func refusal(r *iso8583.Reply) error {
 	if r.HasResults && r.Results.MaxPoints > 0 {
 		text += fmt.Sprintf("; at most %s points", money(r.Results.MaxPoints))
 	}
-	return fmt.Errorf("%s", text)
+	return &declined{text}
 }
 
 func network(code, outcome string) func(*till, *tillFlags, string) (string, error) {
