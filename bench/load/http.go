@@ -12,73 +12,81 @@ import (
 // HTTP is a [Wire] of HTTP/1.1 requests on one connection. Answers come in the
 // order of the requests.
 type HTTP struct {
-	Path string
-	Host string
-	// Body appends the body of the n-th request, Key its idempotency key.
-	Body func(dst []byte, n uint64) []byte
-	Key  func(dst []byte, n uint64) []byte
+	// Request appends the n-th request, headers and body.
+	Request func(dst []byte, n uint64) []byte
+	// Answered gets the status and the body of the answer to the n-th request,
+	// lent until it returns. Nil: bodies are passed over.
+	Answered func(n uint64, status int, body []byte)
 
-	body, key []byte
-	read      uint64
+	read uint64
+	body []byte
 }
 
-// Append appends a request with all its headers.
-func (h *HTTP) Append(dst []byte, n uint64) []byte {
-	h.body = h.Body(h.body[:0], n)
-	h.key = h.Key(h.key[:0], n)
-	dst = append(dst, "POST "...)
-	dst = append(dst, h.Path...)
-	dst = append(dst, " HTTP/1.1\r\nHost: "...)
-	dst = append(dst, h.Host...)
-	dst = append(dst, "\r\nContent-Type: application/json\r\nIdempotency-Key: "...)
-	dst = append(dst, h.key...)
-	dst = append(dst, "\r\nContent-Length: "...)
-	dst = strconv.AppendInt(dst, int64(len(h.body)), 10)
-	dst = append(dst, "\r\n\r\n"...)
-	return append(dst, h.body...)
+// Append appends a request.
+func (h *HTTP) Append(dst []byte, n uint64) []byte { return h.Request(dst, n) }
+
+// Read reads one answer.
+func (h *HTTP) Read(r *bufio.Reader) (uint64, Outcome, error) {
+	line, err := readLine(r)
+	if err != nil {
+		return 0, 0, err
+	}
+	if len(line) < 12 || !bytes.HasPrefix(line, []byte("HTTP/1.1 ")) {
+		return 0, 0, fmt.Errorf("no status line: %q", line)
+	}
+	status, err := strconv.Atoi(string(line[9:12]))
+	if err != nil {
+		return 0, 0, fmt.Errorf("no status: %w", err)
+	}
+	length, err := readHeaders(r)
+	if err != nil {
+		return 0, 0, err
+	}
+	if h.Answered == nil {
+		_, err = r.Discard(length)
+	} else {
+		h.body = append(h.body[:0], make([]byte, length)...)
+		if _, err = io.ReadFull(r, h.body); err == nil {
+			h.Answered(h.read, status, h.body)
+		}
+	}
+	h.read++
+	return h.read - 1, outcome(status), err
+}
+
+func outcome(status int) Outcome {
+	switch {
+	case status < 300:
+		return Approved
+	case status >= 500:
+		return Shed
+	}
+	return Declined
 }
 
 var contentLength = []byte("content-length:")
 
-// Read reads one answer; its body is passed over.
-func (h *HTTP) Read(r *bufio.Reader) (uint64, Outcome, error) {
-	status, err := readLine(r)
-	if err != nil {
-		return 0, 0, err
-	}
-	if len(status) < 12 || !bytes.HasPrefix(status, []byte("HTTP/1.1 ")) {
-		return 0, 0, fmt.Errorf("no status line: %q", status)
-	}
-	outcome := Declined
-	switch {
-	case status[9] == '2':
-		outcome = Approved
-	case status[9] == '5':
-		outcome = Shed
-	}
-	length := -1
+// readHeaders passes over the headers and returns the length of the body.
+func readHeaders(r *bufio.Reader) (length int, err error) {
+	length = -1
 	for {
 		header, err := readLine(r)
 		if err != nil {
-			return 0, 0, err
+			return 0, err
 		}
 		if len(header) == 0 {
 			break
 		}
 		if len(header) > len(contentLength) && bytes.EqualFold(header[:len(contentLength)], contentLength) {
 			if length, err = strconv.Atoi(string(bytes.TrimSpace(header[len(contentLength):]))); err != nil {
-				return 0, 0, err
+				return 0, err
 			}
 		}
 	}
 	if length < 0 {
-		return 0, 0, errors.New("an answer without a length")
+		return 0, errors.New("an answer without a length")
 	}
-	if _, err := io.CopyN(io.Discard, r, int64(length)); err != nil {
-		return 0, 0, err
-	}
-	h.read++
-	return h.read - 1, outcome, nil
+	return length, nil
 }
 
 // readLine is one line without its end; valid until the next read.

@@ -1,0 +1,137 @@
+package load
+
+import (
+	"bufio"
+	"context"
+	"math/rand/v2"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// pace is the schedule of one line of an open load. The gaps are exponential:
+// many independent tills make a Poisson process, bursts included, which an
+// even spacing would hide.
+type pace struct {
+	line     *line
+	rng      *rand.Rand
+	mean     float64       // nanoseconds between two requests
+	next     time.Duration // since begin
+	over     bool          // the metronome has done with it
+	finished atomic.Bool   // nothing more is sent
+}
+
+// runOpen sends by a few metronomes, each of which owns some of the lines, and
+// receives by a goroutine a line.
+func runOpen(ctx context.Context, lines []*line, o *Options) {
+	mean := float64(time.Second) * float64(len(lines)) / o.Rate
+	metronomes := make([][]*pace, min(len(lines), runtime.GOMAXPROCS(0)))
+	var receiving, sending sync.WaitGroup
+	for i, l := range lines {
+		p := &pace{line: l, rng: rand.New(rand.NewPCG(o.Seed, uint64(i))), mean: mean}
+		p.step()
+		metronomes[i%len(metronomes)] = append(metronomes[i%len(metronomes)], p)
+		receiving.Go(func() { p.receive() })
+	}
+	for _, paces := range metronomes {
+		sending.Go(func() { metronome(ctx, paces, o) })
+	}
+	sending.Wait()
+	receiving.Wait()
+}
+
+func (p *pace) step() { p.next += time.Duration(p.rng.ExpFloat64() * p.mean) }
+
+// Rests of a metronome: at most longRest, so that an interrupt is noticed; at
+// least shortRest while requests are due that find no room.
+const (
+	longRest  = 10 * time.Millisecond
+	shortRest = 50 * time.Microsecond
+)
+
+// metronome sends what is due on its lines until the time is over. It rests by
+// the system's own sleep: the runtime's timers are late by up to a
+// millisecond in an idle process, which would be charged to the server.
+func metronome(ctx context.Context, paces []*pace, o *Options) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	end := o.Warmup + o.Duration
+	if o.Duration <= 0 {
+		end = longest
+	}
+	left := len(paces)
+	for left > 0 {
+		soonest := longRest
+		for _, p := range paces {
+			if p.over {
+				continue
+			}
+			rest := p.send(time.Since(p.line.begin), end, o)
+			if p.over = p.over || p.finished.Load() || ctx.Err() != nil; p.over {
+				p.finish()
+				left--
+				continue
+			}
+			soonest = min(soonest, rest)
+		}
+		if left > 0 && soonest > 0 {
+			nanosleep(soonest)
+		}
+	}
+}
+
+// send sends what is due by now and returns the time until there is something
+// to do again, or sets over.
+func (p *pace) send(now, end time.Duration, o *Options) (rest time.Duration) {
+	l := p.line
+	full := false
+	for p.next <= now && p.next < end && !l.all(o) {
+		if full = !l.room(); full {
+			break
+		}
+		l.add(p.next)
+		p.step()
+	}
+	err := l.flush() // the receiver tells what is wrong
+	// What finds no room for so long is left out, with the unanswered ones
+	// that it waits for.
+	p.over = err != nil || l.all(o) || p.next >= end || now > end+patience
+	if full {
+		return shortRest
+	}
+	return p.next - now
+}
+
+// finish lets the receiver take the answers that are still to come, for a
+// bounded time.
+func (p *pace) finish() {
+	p.finished.Store(true)
+	deadline := time.Now().Add(patience)
+	if p.line.idle() {
+		deadline = time.Now()
+	}
+	p.line.conn.SetReadDeadline(deadline)
+}
+
+// receive reads answers until none is to come.
+func (p *pace) receive() {
+	l := p.line
+	defer l.conn.Close()
+	r := bufio.NewReaderSize(l.conn, 64<<10)
+	for !p.finished.Load() || !l.idle() {
+		if err := l.take(r); err != nil {
+			if !p.finished.Load() || !l.idle() {
+				l.fail(err)
+			}
+			p.finished.Store(true)
+			return
+		}
+	}
+}
+
+func nanosleep(d time.Duration) {
+	ts := syscall.NsecToTimespec(int64(d))
+	_ = syscall.Nanosleep(&ts, nil) // an interrupted rest is a shorter one
+}
