@@ -140,16 +140,14 @@ type Decision struct {
 
 // Reset empties the decision and keeps the capacity of its slices.
 func (d *Decision) Reset() {
-	*d = Decision{
-		Lines:      d.Lines[:0],
-		LinePoints: d.LinePoints[:0],
-		Rules:      d.Rules[:0],
-		Lots:       d.Lots[:0],
-		Hints:      d.Hints[:0],
-		Skipped:    d.Skipped[:0],
-		Warnings:   d.Warnings[:0],
-		scratch:    d.scratch,
-	}
+	d.Code, d.Detail = protocol.Approved, ""
+	d.Total, d.Discount, d.Redeemed, d.RedeemedMoney = 0, 0, 0, 0
+	d.Payable, d.Earned, d.MaxRedeem = 0, 0, 0
+	d.Lines, d.LinePoints = d.Lines[:0], d.LinePoints[:0]
+	d.Rules, d.Lots = d.Rules[:0], d.Lots[:0]
+	d.Hints, d.Skipped, d.Warnings = d.Hints[:0], d.Skipped[:0], d.Warnings[:0]
+	d.ExtendTo, d.HoldSeconds = 0, 0
+	d.Tier, d.NextTier, d.NextMissing = "", "", 0
 }
 
 // DeficitPolicy is what becomes of earned points that a return can't take

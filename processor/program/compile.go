@@ -130,6 +130,11 @@ func (c *compiler) lots(o object) {
 	l.ExpiresAfter = c.life(b)
 	l.ExtendOnPurchase = b.term("extend_on_purchase", maxLife)
 	l.GraceOnReturn = b.term("grace_on_return", maxLife)
+	for _, t := range []*Term{&l.ActiveAfter, &l.ExpiresAfter, &l.ExtendOnPurchase, &l.GraceOnReturn} {
+		if t.Zero() {
+			*t = Term{} // 0d says what an absent key says
+		}
+	}
 	l.Deficit = DeficitPolicy(b.choice("deficit", "allow", "forgive"))
 	if !l.ExtendOnPurchase.Zero() && l.ExpiresAfter.Zero() {
 		c.fail("lots.extend_on_purchase", "points that never expire can't be extended; set expires_after, or leave this out")

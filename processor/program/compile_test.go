@@ -46,7 +46,7 @@ func TestHead(t *testing.T) {
 	usual, longest := p.Holds()
 	require.Equal(t, []time.Duration{15 * time.Minute, 24 * time.Hour, 72 * time.Hour}, []time.Duration{usual, longest, p.Backdate()})
 	require.Equal(t, LateDeficit, p.Late())
-	require.Equal(t, Lots{ExpiresAfter: Term{3, Months}, ExtendOnPurchase: Term{3, Months}, ActiveAfter: Term{0, Days}, GraceOnReturn: Term{0, Days}}, p.Lots())
+	require.Equal(t, Lots{ExpiresAfter: Term{3, Months}, ExtendOnPurchase: Term{3, Months}}, p.Lots())
 	require.True(t, p.HasTier("VIP"))
 	require.False(t, p.HasTier("Vip"))
 }
@@ -70,6 +70,7 @@ func TestDefaults(t *testing.T) {
 	require.Equal(t, protocol.Approved, d.Code)
 	require.Zero(t, d.Discount+d.Redeemed+d.Earned+d.MaxRedeem)
 	require.EqualValues(t, 24*3600, d.HoldSeconds, "a hold lives at most as long as the programme says")
+	require.Len(t, d.Warnings, 1)
 	r.HoldSeconds = 0
 	Evaluate(p, f, r, at, &d)
 	require.EqualValues(t, 900, d.HoldSeconds)

@@ -12,10 +12,8 @@ func (j *judge) discount() {
 	if !c.present {
 		return
 	}
-	j.tight = false
 	for i := range j.lines {
 		j.room[i] = j.cuttable(i)
-		j.tight = j.tight || j.room[i] < j.net[i]
 	}
 	j.matched = j.matched[:0]
 	for k := range c.rules {
@@ -24,7 +22,9 @@ func (j *judge) discount() {
 		}
 	}
 	j.gains = resize(j.gains, len(c.rules))
-	j.figures = resize(j.figures, len(j.matched)*len(j.lines))
+	j.best = resize(j.best, len(j.lines))
+	j.win = resize(j.win, len(j.lines))
+	j.row = resize(j.row, len(j.lines))
 	den := j.cutFactors()
 	for g := range c.groups {
 		j.cutGroup(g, den)
@@ -81,79 +81,62 @@ func (j *judge) cutFactors() uint64 {
 	return den
 }
 
-// cutGroup lets one group act.
+// cutGroup lets one group act: a contest on each line, then its winners.
 func (j *judge) cutGroup(g int, den uint64) {
 	c := &j.p.discounts
-	j.best = resize(j.best, len(j.lines))
+	clear(j.best)
+	clear(j.win)
 	receipts := false
 	for m, k := range j.matched {
 		r := &c.rules[k]
-		if r.group != g || j.absent(r.goods) {
-			continue
-		}
-		if r.kind == cutPerReceipt {
+		switch {
+		case r.group != g || j.absent(r.goods):
+		case r.kind == cutPerReceipt:
 			receipts = true
-			continue
-		}
-		row := j.row(m)
-		j.cutFigures(r, row)
-		for i := range row {
-			if !j.cutMatches(r, row, i) {
-				continue
+		case r.kind == cutUnits:
+			clear(j.row)
+			j.unitFigures(r, j.row)
+			j.contendAll(m)
+		case r.kind == cutBundle:
+			clear(j.row)
+			j.bundleFigures(r, j.row)
+			j.contendAll(m)
+		default:
+			for i := range j.lines {
+				if j.picks(r.goods, i) && (r.kind != cutPerUnit || j.units[i] > 0) {
+					j.contend(m, i, j.cutFigure(r, i))
+				}
 			}
-			b := j.best[i] - 1
-			if b >= 0 && (c.priority || !j.row(b)[i].less(row[i])) {
-				row[i] = u128{}
-				continue
-			}
-			if b >= 0 {
-				j.row(b)[i] = u128{}
-			}
-			j.best[i] = m + 1
 		}
 	}
 	if receipts && j.minusReceipt(g) {
 		return
 	}
 	for m, k := range j.matched {
-		if c.rules[k].group == g && c.rules[k].kind != cutPerReceipt {
+		if c.rules[k].group == g {
 			j.bookCut(m, k, den)
 		}
 	}
 }
 
-// cutMatches reports whether a rule matches a line: by its goods, or, where it
-// counts units, by giving something on it.
-func (j *judge) cutMatches(r *discountRule, row []u128, i int) bool {
-	switch r.kind {
-	case cutUnits, cutBundle, cutPerUnit:
-		return !row[i].zero()
+// contendAll enters a rule that counts units on the lines on which it gives
+// anything.
+func (j *judge) contendAll(m int) {
+	for i, v := range j.row {
+		if !v.zero() {
+			j.contend(m, i, v)
+		}
 	}
-	return j.picks(r.goods, i)
 }
 
-// cutFigures fills a rule's row with what it gives on each line, in parts of
-// the money unit, within what the line may lose.
-func (j *judge) cutFigures(r *discountRule, row []u128) {
-	switch r.kind {
-	case cutUnits:
-		j.unitFigures(r, row)
-	case cutBundle:
-		j.bundleFigures(r, row)
-	default:
-		for i := range row {
-			if j.picks(r.goods, i) {
-				row[i] = j.cutFigure(r, i)
-			}
-		}
+// contend enters what a rule gives on a line, within what the line may lose:
+// the largest wins, or with `priority` the first.
+func (j *judge) contend(m, i int, v u128) {
+	if limit := mul64(uint64(j.room[i]), rateUnit); limit.less(v) {
+		v = limit
 	}
-	if r.kind == cutPercent && !j.tight {
-		return // a share of the line is never more than the line
-	}
-	for i := range row {
-		if limit := mul64(uint64(j.room[i]), rateUnit); limit.less(row[i]) {
-			row[i] = limit
-		}
+	if j.best[i] == 0 || !j.p.discounts.priority && j.win[i].less(v) {
+		j.win[i], j.best[i] = v, m+1
 	}
 }
 
@@ -181,30 +164,35 @@ func (j *judge) cutFigure(r *discountRule, i int) u128 {
 	return u128{}
 }
 
-// bookCut multiplies a rule's figures, rounds their sum down, once, and
+// bookCut multiplies what a rule has won, rounds its sum down, once, and
 // spreads it over its lines.
 func (j *judge) bookCut(m, k int, den uint64) {
-	c := &j.p.discounts
-	r := &c.rules[k]
-	row := j.row(m)
-	if len(j.factors) > 0 {
-		for i := range row {
+	r := &j.p.discounts.rules[k]
+	var sum u128
+	for i, b := range j.best {
+		j.row[i] = u128{}
+		if b != m+1 {
+			continue
+		}
+		v := j.win[i]
+		if len(j.factors) > 0 {
 			by := den
 			if r.multiplied() {
 				by = j.factors[i]
 			}
-			row[i] = row[i].mul(by)
-			if limit := mul64(uint64(j.room[i]), rateUnit).mul(den); limit.less(row[i]) {
-				row[i] = limit
+			v = v.mul(by)
+			if limit := mul64(uint64(j.room[i]), rateUnit).mul(den); limit.less(v) {
+				v = limit
 			}
 		}
+		j.row[i] = v
+		sum = sum.add(v)
 	}
-	sum := total(row)
 	if sum.zero() {
 		return
 	}
 	money, _ := sum.div(rateUnit * den)
-	spreadExact(int64(money), row, j.weights, j.out)
+	spreadExact(int64(money), sum, j.row, j.rests, j.out)
 	j.takeOff(k, int64(money))
 }
 
@@ -226,23 +214,18 @@ func (j *judge) takeOff(k int, money int64) {
 }
 
 // minusReceipt lets sums per receipt compete with the rest of their group by
-// total and reports whether one of them has won; then it is booked.
+// total and reports whether one of them has won; then it is booked. The rules
+// on lines win a draw.
 func (j *judge) minusReceipt(g int) bool {
 	c := &j.p.discounts
-	var lines u128
-	for m, k := range j.matched {
-		if c.rules[k].group == g && c.rules[k].kind != cutPerReceipt {
-			lines = lines.add(total(j.row(m)))
-		}
-	}
-	best, most := -1, int64(0)
+	best, most, lines := -1, int64(0), total(j.win)
 	for m, k := range j.matched {
 		r := &c.rules[k]
 		if r.group != g {
 			continue
 		}
 		if r.kind != cutPerReceipt {
-			if c.priority && !total(j.row(m)).zero() {
+			if c.priority && j.wonAny(m) {
 				break
 			}
 			continue
@@ -262,6 +245,16 @@ func (j *judge) minusReceipt(g int) bool {
 	Spread(most, j.weights, j.room, j.out)
 	j.takeOff(best, most)
 	return true
+}
+
+// wonAny reports whether a rule gives anything on a line it has won.
+func (j *judge) wonAny(m int) bool {
+	for i, b := range j.best {
+		if b == m+1 && !j.win[i].zero() {
+			return true
+		}
+	}
+	return false
 }
 
 // minusWithin is what a sum per receipt can take of the lines of its goods; it

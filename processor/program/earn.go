@@ -35,8 +35,8 @@ func (j *judge) earn() {
 	j.bookEarn(den)
 }
 
-// row is the figures of the m-th matched rule.
-func (j *judge) row(m int) []u128 {
+// figuresOf is the row of the m-th matched rule.
+func (j *judge) figuresOf(m int) []u128 {
 	n := len(j.lines)
 	return j.figures[m*n : (m+1)*n]
 }
@@ -107,7 +107,7 @@ func (j *judge) earnGroup(g int) {
 			receipts = true
 			continue
 		}
-		row := j.row(m)
+		row := j.figuresOf(m)
 		for i := range j.lines {
 			v, ok := j.earnFigure(r, j.rates[m], i)
 			if !ok {
@@ -119,11 +119,11 @@ func (j *judge) earnGroup(g int) {
 				continue
 			}
 			b := j.best[i] - 1 // 0 is nobody
-			if b >= 0 && (e.stack == stackPriority || !j.row(b)[i].less(v)) {
+			if b >= 0 && (e.stack == stackPriority || !j.figuresOf(b)[i].less(v)) {
 				continue
 			}
 			if b >= 0 {
-				j.row(b)[i] = u128{}
+				j.figuresOf(b)[i] = u128{}
 			}
 			row[i], j.best[i] = v, m+1
 		}
@@ -160,14 +160,14 @@ func (j *judge) oneForReceipt(g int) {
 		if !e.rules[k].lineWise(g) || !j.won[m] {
 			continue
 		}
-		sum := total(j.row(m))
+		sum := total(j.figuresOf(m))
 		if best < 0 || e.stack == stackMax && most.less(sum) {
 			best, most = m, sum
 		}
 	}
 	for m, k := range j.matched {
 		if e.rules[k].lineWise(g) && m != best {
-			clear(j.row(m))
+			clear(j.figuresOf(m))
 		}
 	}
 }
@@ -199,7 +199,7 @@ func (j *judge) perReceipt(g int) {
 		switch {
 		case r.group != g:
 		case r.kind != earnPerReceipt:
-			sum := total(j.row(m))
+			sum := total(j.figuresOf(m))
 			most = most.add(sum)
 			decided = decided || e.stack == stackPriority && best < 0 && !sum.zero()
 		case !j.picksAny(r.goods, e.never):
@@ -220,7 +220,7 @@ func (j *judge) perReceipt(g int) {
 	}
 	for m, k := range j.matched {
 		if e.rules[k].lineWise(g) {
-			clear(j.row(m))
+			clear(j.figuresOf(m))
 		}
 	}
 	j.won[best] = true
@@ -260,7 +260,7 @@ func (j *judge) addPercents() {
 		if r.kind != earnAdd {
 			continue
 		}
-		row := j.row(m)
+		row := j.figuresOf(m)
 		for i := range j.lines {
 			if j.picks(r.goods, i) {
 				row[i] = mul64(uint64(j.base[i]), r.rate)
@@ -334,7 +334,7 @@ func (j *judge) limitEarn(den uint64) {
 		}
 		left := mul64(uint64(j.base[i]), rate).mul(den)
 		for m := range j.matched {
-			row := j.row(m)
+			row := j.figuresOf(m)
 			if left.less(row[i]) {
 				row[i] = left
 			}
@@ -362,10 +362,10 @@ func (j *judge) bookEarn(den uint64) {
 			}
 			continue
 		default:
-			row := j.row(m)
+			row := j.figuresOf(m)
 			if sum := total(row); !sum.zero() {
 				points = j.rounded(sum, rateUnit*den)
-				spreadExact(points, row, j.weights, j.out)
+				spreadExact(points, sum, row, j.rests, j.out)
 			}
 		}
 		if points == 0 {

@@ -52,12 +52,19 @@ func (j *judge) begin(p *Program, f *Facts, r *protocol.Request, at int64, d *De
 	n := len(j.lines)
 	j.picked = resize(j.picked, n*p.index.words)
 	j.present = resize(j.present, p.index.words)
-	for _, s := range []*[]int64{&j.net, &j.room, &j.cut, &j.money, &j.base, &j.earned, &j.units, &j.weights, &j.caps, &j.out} {
-		*s = resize(*s, n)
+	lists := [...]*[]int64{&j.net, &j.room, &j.cut, &j.money, &j.base, &j.earned, &j.units, &j.weights, &j.caps, &j.out}
+	j.slab = resize(j.slab, len(lists)*n)
+	for k, s := range lists {
+		*s = j.slab[k*n : (k+1)*n : (k+1)*n]
 	}
+	j.rests = resize(j.rests, n)
 	d.HoldSeconds = p.holdDefault
-	if r.HoldSeconds > 0 {
-		d.HoldSeconds = min(r.HoldSeconds, p.holdMax)
+	switch {
+	case r.HoldSeconds > p.holdMax:
+		d.HoldSeconds = p.holdMax
+		d.Warnings = append(d.Warnings, "the hold ends sooner than asked for: the programme allows no longer one")
+	case r.HoldSeconds > 0:
+		d.HoldSeconds = r.HoldSeconds
 	}
 }
 

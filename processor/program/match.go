@@ -28,16 +28,18 @@ type judge struct {
 	picked  []uint64 // one bit per selector for each line
 	present []uint64 // the same for the whole receipt
 
+	slab []int64 // the per-line slices below are cut from it
 	// Per line: net is what remains of the amount after discounts, room what
 	// discounts may still take, base what earns, money what points pay.
 	net, room, cut, money, base, earned []int64
 	weights, caps, out                  []int64
-	tight                               bool     // some line has less room than it costs
 	units                               []int64  // whole ones, 0 of a weighed line
 	factors                             []uint64 // of multiply
-	figures                             []u128   // rows of one line each, see contest
+	win, row                            []u128   // of discounts: the winner's figure on each line, and scratch
+	figures                             []u128   // of earning: rows of a figure for each line
 	matched                             []int    // rules whose conditions hold, by number
 	rates                               []uint64 // of each matched
+	rests                               []uint64 // scratch of spreadExact
 	won                                 []bool   // of each matched: it counts on some line, or on the receipt
 	best                                []int    // winner of each line, its place in matched + 1
 	gains                               []int64  // of each rule of the section

@@ -51,6 +51,26 @@ func (a u128) div(b uint64) (q, r uint64) {
 	return bits.Div64(a.hi, a.lo, b)
 }
 
+// divider divides many numbers by one: a multiplication by its reciprocal is
+// several times quicker than a division.
+type divider struct{ by, reciprocal uint64 }
+
+func newDivider(by uint64) divider { return divider{by, ^uint64(0) / by} }
+
+// div is the quotient and remainder; the quotient must fit 64 bits.
+func (d divider) div(x u128) (q, r uint64) {
+	if x.hi != 0 {
+		return x.div(d.by)
+	}
+	// The reciprocal is too small by less than 1 + 1/by, so this quotient is
+	// at most two below the true one.
+	q, _ = bits.Mul64(x.lo, d.reciprocal)
+	for r = x.lo - q*d.by; r >= d.by; r -= d.by {
+		q++
+	}
+	return q, r
+}
+
 func (a u128) big() *big.Int {
 	n := new(big.Int).SetUint64(a.hi)
 	return n.Lsh(n, 64).Or(n, new(big.Int).SetUint64(a.lo))
@@ -86,8 +106,8 @@ func Spread(sum int64, weights, caps, out []int64) {
 		return
 	}
 	switch {
-	case len(out) <= 32:
-		var rests [32]uint64
+	case len(out) <= usualLines:
+		var rests [usualLines]uint64
 		share(left, total, weights, caps, out, rests[:len(out)])
 	case len(out) <= MaxLines:
 		shareMany(left, total, weights, caps, out)
@@ -95,6 +115,10 @@ func Spread(sum int64, weights, caps, out []int64) {
 		share(left, total, weights, caps, out, make([]uint64, len(out)))
 	}
 }
+
+// usualLines is how many lines a receipt seldom exceeds; their remainders fit
+// the stack without a thought.
+const usualLines = 32
 
 // alone is the line that has all of the weight; −1 if several have a part.
 func alone(total int64, weights, caps, out []int64) int {
@@ -122,16 +146,22 @@ func shareMany(left, total int64, weights, caps, out []int64) {
 // and what remains by largest remainder. rests holds zero for a line that
 // takes no more.
 func share(left, total int64, weights, caps, out []int64, rests []uint64) {
-	rest := left
+	rest, by := left, newDivider(uint64(total))
 	for i, w := range weights {
 		if full(i, caps, out) {
 			continue
 		}
 		var q uint64
-		q, rests[i] = mul64(uint64(left), uint64(w)).div(uint64(total))
+		q, rests[i] = by.div(mul64(uint64(left), uint64(w)))
 		out[i] = int64(q)
 		rest -= int64(q)
 	}
+	handOut(rest, rests, out)
+}
+
+// handOut gives one to each of the lines with the largest remainders, the
+// first of equals first.
+func handOut(rest int64, rests []uint64, out []int64) {
 	for ; rest > 0; rest-- {
 		best, most := 0, uint64(0)
 		for i, r := range rests {
@@ -207,22 +237,30 @@ func Pieces(dst []protocol.Piece, payable, quantity int64) []protocol.Piece {
 	return append(dst, protocol.Piece{Quantity: (units - more) * 1000, Price: price})
 }
 
-// spreadExact is Spread over weights of 128 bits without caps. Weights that
-// fit go the quick way; others, which only receipts of billions reach, are
-// shared with unbounded arithmetic.
-func spreadExact(sum int64, weights []u128, small, out []int64) {
-	var total u128
-	for _, w := range weights {
-		total = total.add(w)
-	}
-	if total.small() {
-		for i, w := range weights {
-			small[i] = int64(w.lo)
-		}
-		Spread(sum, small, nil, out)
+// spreadExact is Spread over weights of 128 bits, which add up to total,
+// without caps. rests is scratch space. Weights that fit 64 bits go the quick
+// way; others, which only receipts of billions reach, are shared with
+// unbounded arithmetic.
+func spreadExact(sum int64, total u128, weights []u128, rests []uint64, out []int64) {
+	if !total.small() {
+		spreadBig(sum, total.big(), weights, out)
 		return
 	}
-	spreadBig(sum, total.big(), weights, out)
+	rest, by := sum, newDivider(total.lo)
+	for i, w := range weights {
+		out[i], rests[i] = 0, 0
+		switch w.lo {
+		case 0:
+		case total.lo:
+			out[i], rest = sum, 0
+		default:
+			var q uint64
+			q, rests[i] = by.div(mul64(uint64(sum), w.lo))
+			out[i] = int64(q)
+			rest -= int64(q)
+		}
+	}
+	handOut(rest, rests, out)
 }
 
 // spreadBig is the slow way of spreadExact: the same rule word for word.

@@ -65,8 +65,8 @@ func TestSpreadExactBeyond64Bits(t *testing.T) {
 			return
 		}
 		sum := rapid.Int64Range(0, MaxAmount).Draw(t, "sum")
-		small, out := make([]int64, n), make([]int64, n)
-		spreadExact(sum, weights, small, out)
+		out := make([]int64, n)
+		spreadExact(sum, total(weights), weights, make([]uint64, n), out)
 		require.Equal(t, tSpread(sum, exact, nil), out)
 	})
 }

@@ -47,7 +47,9 @@ func TestDayStart(t *testing.T) {
 }
 
 func TestDaysWithoutMidnight(t *testing.T) {
-	local := func(z *time.Location, at int64) string { return time.Unix(0, at).In(z).Format("2006-01-02 15:04 -0700") }
+	local := func(z *time.Location, at int64) string {
+		return time.Unix(0, at).In(z).Format("2006-01-02 15:04 -0700")
+	}
 	sp := zone(t, "America/Sao_Paulo") // 2018-11-04: 00:00 became 01:00
 	require.Equal(t, "2018-11-04 01:00 -0200", local(sp, dayStart(dayNumber(2018, 11, 4), sp)))
 	require.Equal(t, "2018-02-18 00:00 -0300", local(sp, dayStart(dayNumber(2018, 2, 18), sp))) // 24:00 became 23:00
