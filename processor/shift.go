@@ -52,6 +52,7 @@ func (t *Task) matchShift() {
 	if t.op.Data, err = protocol.AppendShiftResult(nil, &result); err != nil {
 		t.internal("a shift's result can't be written", err)
 	}
+	t.op.Code = uint8(protocol.Approved) // the task may have recorded a decline before
 	if !result.Matched {
 		t.op.Code = uint8(protocol.TotalsDiffer)
 	}
@@ -93,7 +94,8 @@ func renderShift(op *ledger.Operation, r *protocol.Response) {
 		r.Code, r.Detail = protocol.Internal, "the shift's record can't be read"
 		return
 	}
-	r.Call = protocol.CallCloseShift
+	identify(op, r)
+	r.Call, r.Status, r.Time = protocol.CallCloseShift, op.Status, op.Time
 	r.Matched = result.Matched
 	r.Totals = result.Host
 	r.Differences = result.Differences
