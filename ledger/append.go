@@ -509,7 +509,13 @@ func shiftOf(l *Ledger, op *Operation) (Key, ShiftEntry, bool) {
 		Points: op.Points, Earned: op.Earned,
 	}
 	switch op.Kind {
-	case KindConfirm, KindAccrue, KindRedeem, KindReturn, KindReverse, KindShift, KindPark, KindResolve:
+	case KindAuthorize:
+		e.Sale = op.ID // a receipt that was printed and never confirmed differs
+	case KindAmend:
+		e.Sale = op.Parent
+	}
+	switch op.Kind {
+	case KindAuthorize, KindAmend, KindConfirm, KindAccrue, KindRedeem, KindReturn, KindReverse, KindShift, KindPark, KindResolve:
 		return l.ShiftKey(op.Merchant, op.Store, op.Terminal, op.Shift), e, true
 	}
 	return Key{}, ShiftEntry{}, false
