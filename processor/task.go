@@ -218,8 +218,11 @@ func (t *Task) finish() {
 	s.leave()
 }
 
-// reset forgets the exchange and keeps the memory.
+// reset forgets the exchange and keeps the memory. The other record is
+// emptied at once: its terminal is the scope of a key (duplicates.go), and one
+// left over from the exchange before would put this one's key elsewhere.
 func (t *Task) reset() {
+	clearOperation(&t.other)
 	*t = Task{
 		s:        t.s,
 		other:    t.other,
