@@ -1,7 +1,8 @@
 // Package program is the loyalty programme: the document that people write,
 // compiled, and the rules that judge a receipt by it.
 //
-// It is pure: no input or output, no clock, no goroutine, no map order.
+// It is pure: no input or output (but for the time zone database that Compile
+// reads), no clock, no goroutine, no map order.
 // [Compile] turns a document into a [Program] or into problems with paths and
 // advice. [Evaluate] turns a programme, what is known about the member, a
 // request and a moment into a [Decision]; the same arguments always give the

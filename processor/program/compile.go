@@ -19,12 +19,19 @@ const maxRules = 200
 // What the document may say but this version can't do is a problem too; it is
 // never left out in silence. The exceptions are segments, grants and remind:
 // they are checked and kept for the reporting database.
-func Compile(doc []byte) (*Program, []protocol.Problem) {
+func Compile(doc []byte) (*Program, []protocol.Problem) { return compile(doc, unfed) }
+
+// unfed are conditions that Evaluate judges and whose facts the account record
+// doesn't hold yet. A rule that asks for them would never match, so they are
+// refused; whoever fills Facts.BirthMonth, BirthDay and Tags takes them out.
+var unfed = map[string]bool{"birthday": true, "tag": true}
+
+func compile(doc []byte, refused map[string]bool) (*Program, []protocol.Problem) {
 	root, err := parse(doc)
 	if err != nil {
 		return nil, []protocol.Problem{{Message: err.Error()}}
 	}
-	c := &compiler{p: &Program{zone: time.UTC}, seen: map[string]int{}}
+	c := &compiler{p: &Program{zone: time.UTC}, seen: map[string]int{}, unfed: refused}
 	if root.kind != nodeMap {
 		c.fail("", "the document is a block of keys; begin with `program: NAME`")
 		return nil, c.problems
@@ -42,6 +49,8 @@ type compiler struct {
 	reader
 	p    *Program
 	seen map[string]int // selectors by what they say, so that equal ones are asked once
+
+	unfed map[string]bool // conditions that are refused
 }
 
 func (c *compiler) document(root *node) {

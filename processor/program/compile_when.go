@@ -107,6 +107,9 @@ var nameFacts = map[string]struct {
 }
 
 func (c *compiler) condition(o object, name string, reporting bool) (check, bool) {
+	if c.unfed[name] && !reporting {
+		c.later(o.at(name), "leave the condition out, or the rule that asks it")
+	}
 	if f, ok := nameFacts[name]; ok {
 		names := o.names(name)
 		return check{kind: f.kind, names: names, because: fmt.Sprintf(f.because, brief(names.list))}, true

@@ -15,10 +15,11 @@ type teller struct {
 	facts Facts
 	at    int64
 	d     Decision
+	unfed map[string]bool
 }
 
 func newTeller() *teller {
-	t := &teller{}
+	t := &teller{unfed: unfed}
 	t.member("code")
 	return t
 }
@@ -31,7 +32,7 @@ func (t *teller) programme(doc string) []string {
 	if !strings.Contains(doc, "program:") {
 		doc += "\n    program: test"
 	}
-	p, problems := Compile([]byte(doc))
+	p, problems := compile([]byte(doc), t.unfed)
 	var out []string
 	for _, pr := range problems {
 		out = append(out, fmt.Sprintf("%s: %s", pr.Path, pr.Message))
