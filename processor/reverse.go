@@ -19,7 +19,7 @@ type target struct {
 	has     bool
 	stan    bool   // key is that of a STAN, de7 tells which message
 	receipt bool   // key is that of a receipt
-	byID    bool   // the transaction's id was named, not one request of it
+	byID    bool   // the transaction was named, by id or receipt, not one request of it
 	de7     string // "" matches any
 	class   string
 	op      ledger.OpID // the record to reverse; 0: unknown
@@ -62,7 +62,7 @@ func (t *Task) routeTargetOf() {
 	case g.op != 0 || !g.has:
 	case g.receipt:
 		t.fetchReceipt()
-		g.op = t.otherID
+		g.op, g.byID = t.otherID, true
 	default:
 		var entries []ledger.DupEntry
 		if entries, err = t.s.ledger.Dups(g.key); err == nil {
