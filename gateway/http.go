@@ -42,10 +42,8 @@ func newHTTPEdge(g *Gateway) *httpEdge {
 		h.meters.refused.WithLabelValues(edgeNames[protocol.EdgeHTTP], why).Inc()
 	})
 	h.server = &fasthttp.Server{
-		Handler:      h.handle,
-		ErrorHandler: h.broken,
-		// Bodies of documents have a bound of their own, known from the path.
-		HeaderReceived:     h.headerReceived,
+		Handler:            h.handle,
+		ErrorHandler:       h.broken,
 		MaxRequestBodySize: h.options.MaxBody,
 		ReadBufferSize:     h.options.MaxHeader,
 		WriteBufferSize:    8 << 10,
@@ -85,20 +83,6 @@ func (h *httpEdge) listen() (net.Listener, error) {
 
 // stop lets answers in flight go out and closes all connections.
 func (h *httpEdge) stop(ctx context.Context) error { return h.server.ShutdownWithContext(ctx) }
-
-// headerReceived gives a request's body the bound of its path, before any of
-// the body is read.
-func (h *httpEdge) headerReceived(header *fasthttp.RequestHeader) (c fasthttp.RequestConfig) {
-	uri := header.RequestURI()
-	if i := bytes.IndexByte(uri, '?'); i >= 0 {
-		uri = uri[:i]
-	}
-	c.MaxRequestBodySize = h.options.MaxBody
-	if string(header.Method()) == fasthttp.MethodPut {
-		c.MaxRequestBodySize = h.options.MaxDocument
-	}
-	return c
-}
 
 // handle serves one request. A panic is our fault: it costs this request an
 // answer 500 and the log a stack, not every till its connection.
@@ -169,7 +153,7 @@ func (h *httpEdge) broken(ctx *fasthttp.RequestCtx, err error) {
 	var timeout net.Error
 	switch {
 	case isErr(err, fasthttp.ErrBodyTooLarge):
-		code, detail = protocol.TooLarge, h.tooLarge(ctx)
+		code, detail = protocol.TooLarge, fmt.Sprintf("a body has at most %d bytes", h.options.MaxBody)
 	case asErr(err, &small):
 		code, detail = protocol.TooLarge, fmt.Sprintf("request line and headers have at most %d bytes together", h.options.MaxHeader)
 	case asErr(err, &timeout) && timeout.Timeout():
@@ -177,12 +161,4 @@ func (h *httpEdge) broken(ctx *fasthttp.RequestCtx, err error) {
 	}
 	h.meters.ended.WithLabelValues(edgeNames[protocol.EdgeHTTP], why).Inc()
 	h.refuse(ctx, protocol.CallUnknown, code, "", detail)
-}
-
-func (h *httpEdge) tooLarge(ctx *fasthttp.RequestCtx) string {
-	limit := h.options.MaxBody
-	if ctx.IsPut() {
-		limit = h.options.MaxDocument
-	}
-	return fmt.Sprintf("a body has at most %d bytes here", limit)
 }

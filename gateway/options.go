@@ -20,8 +20,7 @@ type Options struct {
 type HTTPOptions struct {
 	Listen       string        `key:"listen" flag:"http" help:"address of the HTTP listener; empty for none"`
 	TLS          TLSOptions    `key:"tls"`
-	MaxBody      int           `key:"max_body" help:"largest body in bytes; 256 KiB holds a basket of 500 described lines"`
-	MaxDocument  int           `key:"max_document" help:"largest body in bytes of PUT /v1/program, /v1/products, /v1/stores and /v1/cashiers"`
+	MaxBody      int           `key:"max_body" help:"largest body in bytes; 256 KiB, which is also the most, holds a basket of 500 described lines or a directory of some 2,000 rows"`
 	MaxHeader    int           `key:"max_header" help:"largest request line with headers, in bytes"`
 	ReadTimeout  time.Duration `key:"read_timeout" help:"a request must have come in whole within this time of its first byte"`
 	WriteTimeout time.Duration `key:"write_timeout" help:"an answer, or the next piece of an export, must have gone out within this time"`
@@ -109,7 +108,6 @@ func DefaultOptions() Options {
 		HTTP: HTTPOptions{
 			Listen:       "127.0.0.1:8080",
 			MaxBody:      256 << 10,
-			MaxDocument:  8 << 20,
 			MaxHeader:    8 << 10,
 			ReadTimeout:  10 * time.Second,
 			WriteTimeout: 10 * time.Second,
@@ -164,7 +162,6 @@ func (o *Options) Validate() error {
 func (o *Options) bounds() []bound {
 	return []bound{
 		{"http.max_body", int64(o.HTTP.MaxBody), 1 << 10, 256 << 10},
-		{"http.max_document", int64(o.HTTP.MaxDocument), 1 << 10, 64 << 20},
 		{"http.max_header", int64(o.HTTP.MaxHeader), 1 << 10, 64 << 10},
 		{"http.connections", int64(o.HTTP.Connections), 1, 1 << 20},
 		{"http.connections_per_address", int64(o.HTTP.PerAddress), 1, 1 << 20},

@@ -138,7 +138,7 @@ func (p *tillPlayer) lost(f *tillFlags, who customer) error {
 		return err
 	}
 	if r, err = t.send(reversal, ""); err != nil {
-		return err
+		return fmt.Errorf("reverse %s: %w", m.Text(11), err)
 	}
 	p.count("reversals")
 	p.lostBooks(m, &r)
