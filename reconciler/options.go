@@ -14,7 +14,7 @@ import (
 type Options struct {
 	// Postgres is the connection string of the reporting database, as libpq
 	// takes it. It may hold a password: it is in no log.
-	Postgres string `key:"postgres" help:"connection string of the reporting database, like postgres://user:secret@host:5432/name; none: reports answer 503"`
+	Postgres string `key:"postgres" flag:"postgres" help:"connection string of the reporting database, like postgres://user:secret@host:5432/name; none: reports answer 503"`
 	// Kafka is the way of the stream where brokers are named.
 	Kafka Kafka `key:"kafka"`
 	// CatchUp is how long a report waits for the projection to reach what was
@@ -26,11 +26,11 @@ type Options struct {
 
 // Kafka is where the stream goes.
 type Kafka struct {
-	Brokers []string `key:"brokers" help:"brokers of the stream, host:port each; none: the stream stays in process"`
+	Brokers []string `key:"brokers" flag:"kafka-brokers" help:"brokers of the stream, host:port each; none: the stream stays in process"`
 	// Topic and ProfileTopic are this ledger's own: no other may write there.
-	Topic        string `key:"topic" help:"topic of the journal; it belongs to this ledger alone"`
-	ProfileTopic string `key:"profile_topic" help:"compacted topic of the encrypted profiles"`
-	Replication  int    `key:"replication" help:"replicas of the topics where they are created"`
+	Topic        string `key:"topic" flag:"kafka-topic" help:"topic of the journal; it belongs to this ledger alone"`
+	ProfileTopic string `key:"profile_topic" flag:"kafka-profile-topic" help:"compacted topic of the encrypted profiles"`
+	Replication  int    `key:"replication" flag:"kafka-replication" help:"replicas of the topics where they are created"`
 }
 
 // DefaultOptions are the options with which a server starts.

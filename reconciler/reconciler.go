@@ -20,6 +20,7 @@ import (
 
 	"tillgate/ledger"
 	"tillgate/protocol"
+	"tillgate/reconciler/desk"
 	"tillgate/reconciler/project"
 	"tillgate/reconciler/publish"
 	"tillgate/reconciler/stream"
@@ -32,6 +33,9 @@ type Parts struct {
 	Submit     func(*protocol.Exchange)
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer // nil: no metrics
+	// Desk is the directory of the socket for the command line (package desk);
+	// "" opens none.
+	Desk string
 }
 
 // Reconciler is the assembly that a server runs.
@@ -125,6 +129,13 @@ func (r *Reconciler) Run(ctx context.Context) {
 			r.projector.Run(ctx)
 		}
 	})
+	if r.parts.Desk != "" {
+		work.Go(func() {
+			if err := desk.Run(ctx, r.parts.Desk, r, r.parts.Logger); err != nil {
+				r.parts.Logger.Error("the command line can't ask this server: backup and export need it to be stopped", "cause", err.Error())
+			}
+		})
+	}
 	work.Wait()
 }
 

@@ -34,8 +34,8 @@ func (r *Report) fault(format string, args ...any) {
 // VerifyPostgres compares the projection with the ledger, up to where the
 // projection stands: each sealed window by its records' number, their sums
 // per account of the chart and the hash over what was received, the records
-// behind the last seal alike, and the balance of every account. The projection
-// must stand still meanwhile.
+// behind the last seal alike, and the balance of every account. It sees one
+// state of the database throughout, so that the projection may go on meanwhile.
 func VerifyPostgres(ctx context.Context, dsn string, l *ledger.Ledger) (*Report, error) {
 	config, err := project.Config(dsn)
 	if err != nil {

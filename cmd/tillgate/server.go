@@ -110,7 +110,7 @@ func (s *server) openSwitch(tell func(part, format string, args ...any)) error {
 // openReconciler follows the journal. It touches nothing outside yet.
 func (s *server) openReconciler(tell func(part, format string, args ...any)) (err error) {
 	s.reconciler, err = reconciler.New(s.config.Reconciler, reconciler.Parts{
-		Ledger: s.ledger, Submit: s.processor.Submit, Logger: s.log, Registerer: s.registry,
+		Ledger: s.ledger, Submit: s.processor.Submit, Logger: s.log, Registerer: s.registry, Desk: s.config.Data,
 	})
 	if err != nil {
 		return fmt.Errorf("start the reconciler: %w", err)
