@@ -302,11 +302,12 @@ func TestATillThatDoesNotRead(t *testing.T) {
 		x.Response.Slip = []string{strings.Repeat("x", 900)}
 	}
 	c := e.till()
-	c.conn.(*net.TCPConn).SetReadBuffer(1024)
+	require.NoError(t, c.conn.(*net.TCPConn).SetReadBuffer(1024))
 	frame := c.frame(c.message("0100", holdFields(1)...))
+	c.conn.SetDeadline(time.Now().Add(time.Second))
 	for {
 		if _, err := c.conn.Write(frame); err != nil {
-			break
+			break // both ways are full, or the server has closed
 		}
 	}
 	eventually(t, "all exchanges given back", func() bool { return e.gate.flying.Load() == 0 && e.isoAdmission.count() == 0 })
