@@ -1,8 +1,6 @@
 package processor
 
 import (
-	"strings"
-
 	"tillgate/ledger"
 	"tillgate/processor/program"
 	"tillgate/protocol"
@@ -18,6 +16,10 @@ const renderVersion = 1
 func render(op *ledger.Operation, r *protocol.Response) {
 	r.Code = protocol.Code(op.Code)
 	r.Detail, r.Field = "", ""
+	if op.Kind == ledger.KindShift && len(op.Data) > 0 {
+		renderShift(op, r) // totals that differ are a result, no problem
+		return
+	}
 	if !r.Code.OK() {
 		renderDecline(op, r)
 		return
@@ -67,7 +69,10 @@ func identify(op *ledger.Operation, r *protocol.Response) {
 	r.ID = id.String()
 	r.RRN = r.ID
 	if r.Code.OK() {
-		r.Approval = op.ID.String()[6:]
+		r.Approval = r.ID[6:]
+		if id != op.ID {
+			r.Approval = op.ID.String()[6:]
+		}
 	}
 }
 
@@ -162,59 +167,4 @@ func renderEarned(op *ledger.Operation, r *protocol.Response) {
 			lot(l)
 		}
 	}
-}
-
-// renderSlip makes the lines for the buyer's slip: short, and only what
-// concerns points.
-func renderSlip(op *ledger.Operation, r *protocol.Response) {
-	if op.Account == 0 {
-		return
-	}
-	add := func(what string, points int64) {
-		if points != 0 {
-			r.Slip = append(r.Slip, what+": "+decimal(points))
-		}
-	}
-	switch op.Kind {
-	case ledger.KindReturn, ledger.KindReverse:
-		add("Points given back", op.Points)
-		add("Points taken back", op.Earned)
-	case ledger.KindVoid, ledger.KindExpire:
-		add("Points released", op.Points)
-	case ledger.KindPark:
-		r.Slip = append(r.Slip, "Points will be booked later")
-		return
-	default:
-		add("Points spent", op.Points)
-		add("Points earned", op.Earned)
-	}
-	r.Slip = append(r.Slip, "Points available: "+decimal(op.After.Available))
-	add("Points pending", op.After.Pending)
-	add("Points owed", -op.After.Deficit)
-}
-
-// decimal writes minor units with two places.
-func decimal(n int64) string {
-	var b [24]byte
-	i := len(b)
-	neg := n < 0
-	u := uint64(n)
-	if neg {
-		u = -u
-	}
-	for k := 0; k < 3 || u > 0; k++ {
-		if k == 2 {
-			i--
-			b[i] = '.'
-		}
-		i--
-		b[i] = byte('0' + u%10)
-		u /= 10
-	}
-	var s strings.Builder
-	if neg {
-		s.WriteByte('-')
-	}
-	s.Write(b[i:])
-	return s.String()
 }

@@ -1,0 +1,81 @@
+package processor
+
+import (
+	"strconv"
+
+	"tillgate/ledger"
+	"tillgate/protocol"
+)
+
+// maxSlip is the most lines that a slip has.
+const maxSlip = 5
+
+// slip collects the lines of a slip in one piece of memory.
+type slip struct {
+	text [256]byte
+	n    int
+	ends [maxSlip]int
+	list int
+}
+
+func (s *slip) line(what string, points int64) {
+	b := append(s.text[:s.n], what...)
+	b = appendDecimal(b, points)
+	s.end(len(b))
+}
+
+// some adds a line if there is something to tell.
+func (s *slip) some(what string, points int64) {
+	if points != 0 {
+		s.line(what, points)
+	}
+}
+
+func (s *slip) end(n int) {
+	s.n = n
+	s.ends[s.list] = n
+	s.list++
+}
+
+// renderSlip makes the lines for the buyer's slip: short, and only what
+// concerns points.
+func renderSlip(op *ledger.Operation, r *protocol.Response) {
+	if op.Account == 0 {
+		return
+	}
+	var s slip
+	switch op.Kind {
+	case ledger.KindReturn, ledger.KindReverse:
+		s.some("Points given back: ", op.Points)
+		s.some("Points taken back: ", op.Earned)
+	case ledger.KindVoid, ledger.KindExpire:
+		s.some("Points released: ", op.Points)
+	case ledger.KindPark:
+		r.Slip = append(r.Slip, "Points will be booked later")
+		return
+	default:
+		s.some("Points spent: ", op.Points)
+		s.some("Points earned: ", op.Earned)
+	}
+	s.line("Points available: ", op.After.Available)
+	s.some("Points pending: ", op.After.Pending)
+	s.some("Points owed: ", -op.After.Deficit)
+	text, from := string(s.text[:s.n]), 0
+	for _, to := range s.ends[:s.list] {
+		r.Slip = append(r.Slip, text[from:to])
+		from = to
+	}
+}
+
+// decimal writes minor units with two places.
+func decimal(n int64) string { return string(appendDecimal(nil, n)) }
+
+func appendDecimal(b []byte, n int64) []byte {
+	u := uint64(n)
+	if n < 0 {
+		b = append(b, '-')
+		u = -u
+	}
+	b = strconv.AppendUint(b, u/100, 10)
+	return append(b, '.', byte('0'+u/10%10), byte('0'+u%10))
+}
