@@ -149,15 +149,15 @@ func (tx *Tx) endsHold(op *Operation, h *hot) error {
 }
 
 // checkCapture holds the record that ends a hold to captured + released =
-// held: a confirm captures parts of what is pinned and redeems just them; any
-// other end captures nothing. What is not captured is released, because legs
-// add up to zero.
+// held: a confirm captures parts of what is pinned (with the ends to which the
+// purchase extends lots) and redeems just them; any other end captures
+// nothing. What is not captured is released, because legs add up to zero.
 func checkCapture(op *Operation, h *Hold) error {
 	captured := int64(0)
 	if op.Kind == KindConfirm {
 		captured = sum(op.Pins)
 		for _, p := range op.Pins {
-			if p.Points <= 0 || partOf(op.Pins, p) > partOf(h.Pins, p) {
+			if p.Points <= 0 || partOf(op.Pins, p, 0) > partOf(h.Pins, p, op.Extend) {
 				return refuse(op, "it captures points that the hold %s has not pinned", h.ID)
 			}
 		}
@@ -171,9 +171,13 @@ func checkCapture(op *Operation, h *Hold) error {
 	return nil
 }
 
-// partOf sums what parts have of one lot.
-func partOf(parts []LotPart, lot LotPart) (points int64) {
+// partOf sums what parts have of one lot, after a purchase has moved the ends
+// of lots without a term of their own to extend; 0 for none.
+func partOf(parts []LotPart, lot LotPart, extend int64) (points int64) {
 	for _, p := range parts {
+		if !p.Own && p.Expires != 0 && p.Expires < extend {
+			p.Expires = extend
+		}
 		if p.SameLot(lot) {
 			points += p.Points
 		}
@@ -344,7 +348,6 @@ func (tx *Tx) derive(op *Operation) error {
 }
 
 func (tx *Tx) stageStart(key []byte) {
-	tx.s.kbuf = key
 	tx.staged = append(tx.staged, staged{key: small(key), from: len(tx.stage)})
 }
 

@@ -131,6 +131,8 @@ func applySums(a *Account, op *Operation) {
 	}
 	switch {
 	case !op.Purchase:
+	case op.Kind == KindReverse && op.Undoes == KindReturn:
+		a.Purchases++ // the return had counted it back
 	case op.Kind == KindReverse || op.Kind == KindReturn:
 		if a.Purchases > 0 {
 			a.Purchases--

@@ -3,7 +3,6 @@ package ledger
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -26,7 +25,7 @@ func (l *Ledger) Checkpoint(dir string) error {
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if err := fsys.MkdirAll(dir, 0o755); err != nil {
+	if err := makeDir(fsys, dir); err != nil {
 		return err
 	}
 	l.secret.mu.Lock() // the copy's profiles need the copy's keys
@@ -64,36 +63,4 @@ func Restore(checkpoint, dir string, fsys vfs.FS) error {
 		return err
 	}
 	return errors.Join(restrict(fsys, path), syncDir(fsys, dir))
-}
-
-func copyDir(fsys vfs.FS, from, to string) error {
-	names, err := fsys.List(from)
-	if err != nil {
-		return err
-	}
-	if err := fsys.MkdirAll(to, 0o755); err != nil {
-		return err
-	}
-	for _, name := range names {
-		if err := copyFile(fsys, fsys.PathJoin(from, name), fsys.PathJoin(to, name)); err != nil {
-			return err
-		}
-	}
-	return syncDir(fsys, to)
-}
-
-func copyFile(fsys vfs.FS, from, to string) (err error) {
-	src, err := fsys.Open(from, vfs.SequentialReadsOption)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, src.Close()) }()
-	dst, err := fsys.Create(to, vfs.WriteCategoryUnspecified)
-	if err != nil {
-		return err
-	}
-	if _, err = io.Copy(dst, src); err == nil {
-		err = dst.Sync()
-	}
-	return errors.Join(err, dst.Close())
 }

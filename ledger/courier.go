@@ -162,7 +162,7 @@ func (l *Ledger) forget(p *parcel) error {
 // Decide books the transfers that are not known yet.
 func (p *parcel) Decide(tx *Tx) error {
 	s := tx.s
-	key := watermarkKey(nil, p.target, p.source)
+	key := watermarkKey(make([]byte, 0, 5), p.target, p.source) // not the room that others use
 	var known watermark
 	rec, ok, err := s.get(key)
 	if err != nil {

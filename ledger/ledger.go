@@ -28,6 +28,7 @@ type Ledger struct {
 
 	closed    atomic.Bool
 	failed    atomic.Bool
+	opening   atomic.Bool // a failure is Open's error, not yet the end of the process
 	failOnce  sync.Once
 	low       atomic.Bool // the disk is nearly full
 	dead      chan struct{}
@@ -87,7 +88,9 @@ func (l *Ledger) fail(err error) {
 	l.failed.Store(true)
 	l.failOnce.Do(func() {
 		close(l.dead)
-		l.o.Fatal(fmt.Errorf("ledger: %w", err))
+		if !l.opening.Load() {
+			l.o.Fatal(fmt.Errorf("ledger: %w", err))
+		}
 	})
 }
 

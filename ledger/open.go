@@ -33,7 +33,10 @@ func Open(dir string, options Options) (*Ledger, error) {
 		return nil, err
 	}
 	if err := l.start(); err != nil {
-		return nil, errors.Join(err, l.db.Close())
+		if !l.failed.Load() { // Pebble does not close while it can't write
+			err = errors.Join(err, l.db.Close())
+		}
+		return nil, err
 	}
 	return l, nil
 }
@@ -42,19 +45,45 @@ func Open(dir string, options Options) (*Ledger, error) {
 // together; nothing runs yet.
 func openStore(dir string, o Options, readOnly bool) (*Ledger, error) {
 	l := &Ledger{o: o, dir: dir, dead: make(chan struct{}), stop: make(chan struct{}), couriers: make(chan struct{}, 1)}
+	l.opening.Store(true)
 	l.retention.Store(int64(o.DupRetention))
 	l.subscribers.all = map[chan struct{}]struct{}{}
 	if err := l.openSecret(readOnly); err != nil {
 		return nil, err
 	}
-	var err error
-	if l.db, err = pebble.Open(o.FS.PathJoin(dir, storeName), l.pebbleOptions(readOnly)); err != nil {
+	if err := l.openPebble(readOnly); err != nil {
 		return nil, fmt.Errorf("ledger: %w", err)
 	}
 	if err := l.checkFormat(readOnly); err != nil {
 		return nil, errors.Join(err, l.db.Close())
 	}
 	return l, nil
+}
+
+// openPebble opens the database. Where Pebble can't write some of its files it
+// panics or calls the end of the process (its logger's Fatalf, which ends the
+// goroutine); while a store is being opened that is an error like any other.
+func (l *Ledger) openPebble(readOnly bool) error {
+	opened := make(chan error, 1)
+	go func() {
+		err := errors.New("the store cannot be opened")
+		defer func() {
+			if p := recover(); p != nil {
+				err = fmt.Errorf("the store cannot be opened: %v", p)
+			}
+			opened <- err
+		}()
+		l.db, err = pebble.Open(l.o.FS.PathJoin(l.dir, storeName), l.pebbleOptions(readOnly))
+	}()
+	select {
+	case err := <-opened:
+		if err == nil && l.failed.Load() {
+			err = ErrClosed
+		}
+		return err
+	case <-l.dead:
+		return errors.New("the store cannot be opened: its files cannot be written")
+	}
 }
 
 // openSecret reads the key file, or makes it where there is no store yet: the
@@ -79,7 +108,7 @@ func (l *Ledger) openSecret(readOnly bool) error {
 	case readOnly:
 		return fmt.Errorf("ledger: there is no store in %s", l.dir)
 	}
-	if err := fsys.MkdirAll(l.dir, 0o755); err != nil {
+	if err := makeDir(fsys, l.dir); err != nil {
 		return err
 	}
 	if l.secret, err = newSecret(); err != nil {
@@ -177,8 +206,8 @@ func (l *Ledger) makePartitions(n int) error {
 func (l *Ledger) start() error {
 	// What an earlier process wrote without sync may have been read back from
 	// the system's cache: it must be on disk before anything is told of it.
-	if err := l.db.Flush(); err != nil {
-		return fmt.Errorf("ledger: %w", err)
+	if err := l.flush(); err != nil {
+		return err
 	}
 	for _, p := range l.parts {
 		if err := p.recover(l.db); err != nil {
@@ -201,10 +230,24 @@ func (l *Ledger) start() error {
 		go s.run()
 		go s.acknowledge()
 	}
+	l.opening.Store(false)
 	l.helpers.Add(2)
 	go l.deliver()
 	go l.watch()
 	return nil
+}
+
+// flush writes what was recovered to tables. Pebble tries again for ever when
+// it can't; a store that is being opened does not open then.
+func (l *Ledger) flush() error {
+	flushed := make(chan error, 1)
+	go func() { flushed <- l.db.Flush() }()
+	select {
+	case err := <-flushed:
+		return err
+	case <-l.dead:
+		return errors.New("ledger: the store cannot be opened: what was recovered cannot be written")
+	}
 }
 
 // Close takes no new work, finishes what is queued, acknowledges it when it is
@@ -215,19 +258,25 @@ func (l *Ledger) Close() error {
 		return ErrClosed
 	}
 	close(l.stop)
-	l.helpers.Wait()
-	for _, s := range l.shards {
-		s.close()
-	}
-	if l.failed.Load() {
+	closed := make(chan error, 1)
+	go func() {
+		l.helpers.Wait() // the courier may still wait for a delivery
+		for _, s := range l.shards {
+			s.queue.close()
+		}
+		l.loops.Wait()
+		l.acks.Wait()
+		if l.failed.Load() {
+			return // dead is closed
+		}
+		closed <- l.db.Close()
+	}()
+	select {
+	case err := <-closed:
+		return err
+	case <-l.dead:
 		return ErrClosed
 	}
-	l.loops.Wait()
-	l.acks.Wait()
-	if l.failed.Load() {
-		return ErrClosed
-	}
-	return l.db.Close()
 }
 
 // recover finds the end of the partition's journal and what its open window
@@ -291,6 +340,9 @@ func (l *Ledger) listener() *pebble.EventListener {
 		BackgroundError: func(err error) {
 			l.stats.backgroundErrors.Add(1)
 			l.o.Logger.Error("the store's background work failed; it is tried again", "error", err)
+			if l.opening.Load() {
+				l.fail(err)
+			}
 		},
 		WriteStallBegin: func(info pebble.WriteStallBeginInfo) {
 			l.stats.stalls.Add(1)

@@ -192,7 +192,7 @@ type Operation struct {
 	EarnedLot LotPart   // the sale's own lot: its dates and points
 	Owed      int64     // change of the deficit (negative: owes more)
 	Spent     DaySum    // change of the money paid on its day
-	Purchase  bool      // counts as a purchase (last purchase, first purchase); of a reversal: counts one back
+	Purchase  bool      // counts as a purchase (last purchase, first purchase); of a return or reversal: counts one back, or again if a return is undone
 	TierUntil int64     // KindTier: end of the assignment, 0 for none
 	Into      AccountID // KindMerge: where the account lives on
 	Referrer  AccountID // KindEnrol, KindRegister: who invited the member, 0 for nobody

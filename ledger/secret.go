@@ -171,14 +171,6 @@ func (s *secret) write(fs vfs.FS, dir string, keys *profileKeys) (err error) {
 	return syncDir(fs, dir)
 }
 
-func syncDir(fs vfs.FS, dir string) error {
-	d, err := fs.OpenDir(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
-}
-
 func readSecret(fs vfs.FS, dir string) (*secret, error) {
 	f, err := fs.Open(fs.PathJoin(dir, secretName))
 	if err != nil {

@@ -48,7 +48,7 @@ type shard struct {
 	overlay map[smallKey]span // what the drain has written, for reading it again
 	items   []item
 	buf     []byte // a record that is being made
-	kbuf    []byte
+	kbuf    []byte // room for one key: every key is used up before the next is made
 	read    []byte // a value that was read
 	dups    []DupEntry
 	seen    []ReceiptEntry
@@ -85,6 +85,7 @@ func newShard(l *Ledger, id int) *shard {
 		hot:     newHotSet(l.o.HotAccounts / l.o.Shards),
 		acks:    make(chan *drain, l.o.InFlight),
 		names:   map[string]string{},
+		kbuf:    make([]byte, 0, maxKey),
 		overlay: map[smallKey]span{},
 	}
 	s.tx.s = s
@@ -150,8 +151,6 @@ func (s *shard) run() {
 		}
 	}
 }
-
-func (s *shard) close() { s.queue.close() }
 
 // round runs work and commits what it has written.
 func (s *shard) round(work func()) {

@@ -3,6 +3,7 @@ package ledger
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -53,7 +54,7 @@ func (c *handClock) move(d time.Duration) { c.now.Add(int64(d)) }
 func quiet(fs vfs.FS, clock *handClock) Options {
 	return Options{
 		FS: fs, Clock: clock.read, Partitions: 4, Shards: 2, SweepEvery: time.Hour, WindowAge: 1000 * time.Hour,
-		WindowRecords: 25, CacheBytes: 1 << 20, MemTableBytes: 256 << 10,
+		WindowRecords: 25, CacheBytes: 1 << 20, MemTableBytes: 256 << 10, Logger: slog.New(slog.DiscardHandler),
 	}
 }
 
@@ -105,13 +106,18 @@ func (x *action) run(s *shop, tx *Tx) error {
 	if a == nil {
 		return enrolled(s, tx, x)
 	}
+	if a.Into != 0 {
+		return decline(s, tx, a, x)
+	}
 	return x.decide(s, tx, a, x)
 }
 
-var actions = []struct {
+type step struct {
 	name   string
 	decide func(*shop, *Tx, *Account, *action) error
-}{
+}
+
+var actions = []step{
 	{"accrue", accrue}, {"accrue", accrue}, {"authorize", authorize}, {"authorize", authorize}, {"amend", amend},
 	{"confirm", confirm}, {"confirm", confirm}, {"void", void}, {"return", giveBack}, {"return", giveBack}, {"reverse", reverse},
 	{"adjust", adjust}, {"decline", decline}, {"park", park}, {"resolve", resolve}, {"mark", reversedFirst},
@@ -119,12 +125,17 @@ var actions = []struct {
 	{"shift", closeShift}, {"profile", profile}, {"code", issueCode}, {"repeat", repeat},
 }
 
+// between are steps that reach other accounts. When what they send arrives
+// depends on the courier, so a trace with them has more than one outcome.
+var between = []step{{"send", send}, {"send", send}, {"send", send}, {"merge", merge}}
+
 // trace is n steps drawn from a seed.
-func (s *shop) trace(seed uint64, n int) []*action {
+func (s *shop) trace(seed uint64, n int, also ...step) []*action {
 	r := rand.New(rand.NewPCG(seed, 7))
 	var all []*action
+	steps := append(slices.Clone(actions), also...)
 	for i := range n {
-		k := actions[r.IntN(len(actions))]
+		k := steps[r.IntN(len(steps))]
 		all = append(all, &action{
 			name: k.name, id: s.ids[r.IntN(len(s.ids))], n: i, decide: k.decide,
 			r: rand.New(rand.NewPCG(seed, uint64(i))),
@@ -359,7 +370,7 @@ func (op *Operation) restore(sale *Sale, points int64) {
 	op.Points, op.Redeemed = points, points
 	op.Legs[LegRedeemed] -= points
 	for _, p := range sale.Pins {
-		p.Points -= partOf(sale.Restored, p)
+		p.Points -= partOf(sale.Restored, p, 0)
 		if p.Points = min(p.Points, points); p.Points > 0 {
 			points -= p.Points
 			op.Pins = append(op.Pins, p)
@@ -423,6 +434,42 @@ func adjust(s *shop, tx *Tx, a *Account, x *action) error {
 func decline(s *shop, tx *Tx, a *Account, x *action) error {
 	op := x.op(KindAuthorize, tx)
 	op.Code, op.Detail, op.Asked, op.MaxRedeem, op.Status = 12, "not enough points", 5000, 100, "declined"
+	_, err := tx.Append(op)
+	return err
+}
+
+// send posts points to another account, or takes back what it does not have.
+func send(s *shop, tx *Tx, a *Account, x *action) error {
+	op := x.op(KindPostOut, tx)
+	to := s.ids[x.r.IntN(len(s.ids))]
+	parts := take(a, tx, 1+x.r.Int64N(2000))
+	if x.r.IntN(3) == 0 {
+		back := x.lot(tx, 1+x.r.Int64N(300)) // a reward that is taken back
+		op.Legs[LegReferral] += back.Points
+		back.Points = -back.Points
+		op.Transfers = append(op.Transfers, Transfer{To: to, Parts: []LotPart{back}})
+		op.Legs[LegTransit] += back.Points
+	}
+	if len(parts) > 0 {
+		op.Transfers = append(op.Transfers, Transfer{To: to, Parts: parts})
+		op.Lots = negative(parts)
+		op.Legs[LegTransit] += sum(parts)
+	}
+	_, err := tx.Append(op)
+	return err
+}
+
+// merge moves everything of the account to one before it.
+func merge(s *shop, tx *Tx, a *Account, x *action) error {
+	at := slices.Index(s.ids, x.id)
+	if at == 0 || len(a.Holds) > 0 || a.Deficit != 0 || x.r.IntN(3) > 0 {
+		return decline(s, tx, a, x)
+	}
+	op := x.op(KindMerge, tx)
+	op.Into = s.ids[x.r.IntN(at)]
+	op.Lots = negative(a.Lots)
+	op.Transfers = []Transfer{{To: op.Into, Parts: slices.Clone(a.Lots), Spent: slices.Clone(a.Days)}}
+	op.Legs[LegTransit] = sum(a.Lots)
 	_, err := tx.Append(op)
 	return err
 }

@@ -296,7 +296,6 @@ func (tx *Tx) DeleteProfile(id AccountID) error {
 
 // get reads a key as the drain sees it. The value is valid until the next get.
 func (s *shard) get(key []byte) (value []byte, ok bool, err error) {
-	s.kbuf = key
 	if at, ok := s.overlay[small(key)]; ok {
 		if at.n < 0 {
 			return nil, false, nil
@@ -316,7 +315,6 @@ func (s *shard) get(key []byte) (value []byte, ok bool, err error) {
 
 // set writes to the drain's batch. It copies both.
 func (s *shard) set(key, value []byte) {
-	s.kbuf = key
 	b := s.drain.batch
 	if err := b.Set(key, value, nil); err != nil {
 		panic(err) // it answers errors for batches that are committed or closed: a bug
@@ -325,7 +323,6 @@ func (s *shard) set(key, value []byte) {
 }
 
 func (s *shard) delete(key []byte) {
-	s.kbuf = key
 	if err := s.drain.batch.Delete(key, nil); err != nil {
 		panic(err)
 	}

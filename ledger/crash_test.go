@@ -1,0 +1,303 @@
+package ledger
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
+	"github.com/stretchr/testify/require"
+)
+
+// everyWrite makes the crash tests try all writes; `make test` tries some.
+//
+//	TILLGATE_CRASH_ALL=1 go test ./ledger -run Crash -timeout 60m
+var everyWrite = os.Getenv("TILLGATE_CRASH_ALL") != ""
+
+// strides: how many writes lie between two crashes of a short run. They have
+// no common divisor with what a drain writes, so that all kinds are met.
+func stride(short int) int64 {
+	if everyWrite {
+		return 1
+	}
+	return int64(short)
+}
+
+// told is what somebody outside has been told: it must be there for ever.
+type told struct {
+	mu  sync.Mutex
+	ops map[OpID]bool
+}
+
+func (a *told) copy() map[OpID]bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	c := map[OpID]bool{}
+	for id := range a.ops {
+		c[id] = true
+	}
+	return c
+}
+
+// toldTask tells what an action has recorded, when it is synced.
+type toldTask struct {
+	s    *shop
+	x    *action
+	all  *told
+	ops  []OpID
+	left *sync.WaitGroup
+}
+
+func (k *toldTask) Decide(tx *Tx) error {
+	from := tx.p.seq
+	err := k.x.run(k.s, tx)
+	for seq := from + 1; seq <= tx.p.seq && err == nil; seq++ {
+		k.ops = append(k.ops, NewOpID(tx.p.id, seq))
+	}
+	return err
+}
+
+func (k *toldTask) Done(err error) {
+	if err == nil {
+		k.all.mu.Lock()
+		for _, id := range k.ops {
+			k.all.ops[id] = true
+		}
+		k.all.mu.Unlock()
+	}
+	k.left.Done()
+}
+
+// busyOptions make a short trace touch every kind of file: small memtables
+// are flushed and compacted.
+func busyOptions(fs vfs.FS, clock *handClock) Options {
+	o := quiet(fs, clock)
+	o.MemTableBytes, o.Drain, o.SweepEvery = 32<<10, 8, 20*time.Millisecond
+	return o
+}
+
+// live plays a trace of every kind of record and returns when it is over or
+// the ledger has failed.
+func live(l *Ledger, clock *handClock, all *told, phases, steps int) {
+	s := newShop(12, len(l.parts))
+	for phase := range phases {
+		var left sync.WaitGroup
+		for _, x := range s.trace(uint64(phase), steps, between...) {
+			left.Add(1)
+			k := &toldTask{s: s, x: x, all: all, left: &left}
+			for {
+				err := l.Submit(x.partition(s), k)
+				if err == nil {
+					break
+				}
+				if errors.Is(err, ErrClosed) {
+					return
+				}
+				time.Sleep(time.Millisecond)
+			}
+		}
+		done := make(chan struct{})
+		go func() { // after a failure Pebble may hold its callers for ever
+			_ = l.PutMeta("position", []byte{byte(phase)})
+			_ = l.PutProgram(Program{Merchant: "coffee-house", Version: uint32(phase), Doc: []byte("program: x")})
+			left.Wait()
+			close(done)
+		}()
+		select {
+		case <-done:
+		case <-l.dead:
+			return
+		}
+		clock.move(5 * time.Hour)
+	}
+}
+
+// modifies reports whether an operation of the file system writes.
+func modifies(op errorfs.Op) bool {
+	return op.Kind.ReadOrWrite() == errorfs.OpIsWrite
+}
+
+// cloneable is a crashable file system that can be cloned at any moment:
+// MemFS's own ReuseForWrite takes its lock twice, which a clone that is asked
+// for in between turns into a deadlock.
+type cloneable struct{ vfs.FS }
+
+func (c cloneable) ReuseForWrite(from, to string, category vfs.DiskWriteCategory) (vfs.File, error) {
+	if err := c.Rename(from, to); err != nil {
+		return nil, err
+	}
+	return c.OpenReadWrite(to, category)
+}
+
+// crash is a store as it would be found after a crash, and what had been told
+// before it.
+type crash struct {
+	at      int64
+	percent int
+	op      string
+	fs      *vfs.MemFS
+	told    map[OpID]bool
+}
+
+// requireWhole opens a store after a crash: it is sound, its journal is a
+// prefix of what was (where that is known), and what was told is in it.
+func requireWhole(t *testing.T, c crash, clock *handClock, was map[string]string) {
+	t.Helper()
+	name := fmt.Sprintf("crash at write %d (%s), %d %% of what was not synced", c.at, c.op, c.percent)
+	o := quiet(c.fs, clock)
+	if was != nil {
+		requirePrefix(t, o, was, name)
+	}
+	l, err := Open("data", o)
+	require.NoError(t, err, name)
+	_, found := verified(t, l)
+	require.Empty(t, found, name)
+	for id := range c.told {
+		require.LessOrEqual(t, id.Sequence(), l.Synced(id.Partition()), "%s: %s was told and is gone", name, id)
+	}
+	require.Eventually(t, func() bool {
+		require.NoError(t, l.WaitSynced())
+		proof, found := verified(t, l)
+		require.Empty(t, found, name)
+		return proof.Transit == 0
+	}, 10*time.Second, time.Millisecond, name)
+	require.NoError(t, l.Close())
+}
+
+// requirePrefix reads the store before anything runs on it: every record is
+// what it was, and [Verify] has found no gap.
+func requirePrefix(t *testing.T, o Options, was map[string]string, name string) {
+	t.Helper()
+	if desc, err := pebble.Peek("data/ledger", o.FS); err != nil || !desc.Exists {
+		return
+	}
+	l, err := openStore("data", o, true)
+	if err != nil {
+		require.ErrorContains(t, err, "is not a ledger's store", name) // it had no format record yet
+		return
+	}
+	for key, rec := range dump(t, l, "j") {
+		require.True(t, was[key] == rec, "%s: record %x is another", name, key)
+	}
+	require.NoError(t, l.db.Close())
+}
+
+func TestACrashAtAnyWriteLosesNothingThatWasTold(t *testing.T) {
+	clock := newHandClock()
+	fs := vfs.NewCrashableMem()
+	all := &told{ops: map[OpID]bool{}}
+	var writes atomic.Int64
+	var mu sync.Mutex
+	var crashes []crash
+	every := stride(11)
+	before := errorfs.InjectorFunc(func(op errorfs.Op) error {
+		if !modifies(op) {
+			return nil
+		}
+		n := writes.Add(1)
+		if n%every != 0 {
+			return nil
+		}
+		known := all.copy() // first: what is told now is synced already
+		for _, percent := range []int{0, 50, 100} {
+			c := crash{at: n, percent: percent, op: op.Path, told: known}
+			c.fs = fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: percent, RNG: rand.New(rand.NewPCG(uint64(n), 1))})
+			mu.Lock()
+			crashes = append(crashes, c)
+			mu.Unlock()
+		}
+		return nil
+	})
+	l := open(t, busyOptions(errorfs.Wrap(cloneable{fs}, before), clock))
+	live(l, clock, all, 3, 150)
+	require.NoError(t, l.Close())
+	l, err := openStore("data", quiet(fs, clock), true)
+	require.NoError(t, err)
+	was := dump(t, l, "j")
+	require.NoError(t, l.db.Close())
+	require.Greater(t, writes.Load(), int64(150))
+	t.Logf("%d writes, %d crashes", writes.Load(), len(crashes))
+	for _, c := range crashes {
+		if c.at > 40 || storeBegun(c.fs) {
+			requireWhole(t, c, clock, was)
+		}
+	}
+}
+
+// storeBegun reports whether anything is there that could be opened.
+func storeBegun(fs vfs.FS) bool {
+	_, err := fs.Stat("data")
+	return err == nil
+}
+
+func TestNothingIsToldAfterAWriteHasFailed(t *testing.T) {
+	total := countWrites(t)
+	for k := int64(1); k <= total; k += stride(13) {
+		failAt(t, k)
+	}
+}
+
+func countWrites(t *testing.T) int64 {
+	var n atomic.Int64
+	clock := newHandClock()
+	fs := errorfs.Wrap(vfs.NewMem(), errorfs.InjectorFunc(func(op errorfs.Op) error {
+		if modifies(op) {
+			n.Add(1)
+		}
+		return nil
+	}))
+	l := open(t, busyOptions(fs, clock))
+	live(l, clock, &told{ops: map[OpID]bool{}}, 2, 120)
+	require.NoError(t, l.Close())
+	return n.Load()
+}
+
+// failAt runs the trace with a disk whose k-th write and all after it fail.
+func failAt(t *testing.T, k int64) {
+	clock := newHandClock()
+	fs := vfs.NewCrashableMem()
+	all := &told{ops: map[OpID]bool{}}
+	var n, fatal atomic.Int64
+	var broken string
+	var once sync.Once
+	injector := errorfs.InjectorFunc(func(op errorfs.Op) error {
+		if !modifies(op) || n.Add(1) < k {
+			return nil
+		}
+		once.Do(func() { broken = op.Path })
+		return errorfs.ErrInjected
+	})
+	o := busyOptions(errorfs.Wrap(cloneable{fs}, injector), clock)
+	o.Fatal = func(error) { fatal.Add(1) }
+	l, err := Open("data", o)
+	if err == nil {
+		live(l, clock, all, 2, 120)
+		if l.failed.Load() {
+			require.Equal(t, int64(1), fatal.Load(), "write %d", k)
+			require.ErrorIs(t, l.Submit(0, &task{}), ErrClosed)
+			require.ErrorIs(t, l.Close(), ErrClosed)
+		} else {
+			abandon(l)
+		}
+	}
+	known := all.copy()
+	clone := fs.CrashClone(vfs.CrashCloneCfg{})
+	if err != nil && !strings.Contains(clone.String(), "ledger") {
+		return // nothing was begun
+	}
+	requireWhole(t, crash{at: k, op: broken, fs: clone, told: known}, clock, nil)
+}
+
+// abandon stops a ledger whose disk fails but which has not noticed yet.
+func abandon(l *Ledger) {
+	l.o.Fatal = func(error) {}
+	l.fail(errors.New("the test is over"))
+}
