@@ -64,6 +64,9 @@ func outcome(status int) Outcome {
 	return Declined
 }
 
+// maxBody bounds what one answer may cost: none that is measured comes near.
+const maxBody = 1 << 20
+
 var contentLength = []byte("content-length:")
 
 // readHeaders passes over the headers and returns the length of the body.
@@ -85,6 +88,9 @@ func readHeaders(r *bufio.Reader) (length int, err error) {
 	}
 	if length < 0 {
 		return 0, errors.New("an answer without a length")
+	}
+	if length > maxBody {
+		return 0, fmt.Errorf("a body of %d bytes, at most %d", length, maxBody)
 	}
 	return length, nil
 }

@@ -244,3 +244,34 @@ func TestStansWrapAround(t *testing.T) {
 	require.Equal(t, uint64(999_995), i.number(999_995), "a late one of the turn before")
 	require.Equal(t, uint64(1_000_004), i.number(4))
 }
+
+func FuzzHTTPAnswer(f *testing.F) {
+	f.Add([]byte("HTTP/1.1 201 Created\r\nServer: tillgate\r\nContent-Length: 2\r\n\r\n{}"))
+	f.Add([]byte("HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\ncontent-length: 0\r\n\r\n"))
+	f.Fuzz(func(t *testing.T, stream []byte) {
+		h := &HTTP{Answered: func(_ uint64, _ int, body []byte) {
+			if len(body) > len(stream) {
+				t.Fatal("a body that did not come")
+			}
+		}}
+		for r := bufio.NewReader(bytes.NewReader(stream)); ; {
+			if _, _, err := h.Read(r); err != nil {
+				return
+			}
+		}
+	})
+}
+
+func FuzzISOAnswer(f *testing.F) {
+	f.Add([]byte("\x00\x22" + "0110" + "\x00\x20\x00\x00\x0a\x00\x00\x00" + "000012" + "ABCDEFGH0012" + "00"))
+	f.Fuzz(func(t *testing.T, stream []byte) {
+		i := &ISO{}
+		for r := bufio.NewReader(bytes.NewReader(stream)); ; {
+			if _, o, err := i.Read(r); err != nil {
+				return
+			} else if o >= outcomes {
+				t.Fatal("no such outcome")
+			}
+		}
+	})
+}

@@ -23,6 +23,9 @@ type Server struct {
 	ISO    string   // host:port
 	Args   []string // further arguments of serve
 	Env    []string // further environment
+	Plain  bool     // without --dev: no sample programme, no PostgreSQL of its own
+	// Took is how long the last start took, until /readyz said yes.
+	Took time.Duration
 
 	mu    sync.Mutex
 	cmd   *exec.Cmd
@@ -61,22 +64,38 @@ func (s *Server) Start(ctx context.Context) error {
 			return err
 		}
 	}
-	args := append([]string{"serve", "--dev", "--data", s.Dir, "--http", s.HTTP, "--iso", s.ISO}, s.Args...)
-	cmd := exec.Command(s.Binary, args...)
+	args := []string{"serve", "--data", s.Dir, "--http", s.HTTP, "--iso", s.ISO}
+	if !s.Plain {
+		args = append(args, "--dev")
+	}
+	cmd := exec.Command(s.Binary, append(args, s.Args...)...)
 	cmd.Env = append(os.Environ(), s.Env...)
 	cmd.Stdout, cmd.Stderr = s.log, s.log
+	begun := time.Now()
 	if err := cmd.Start(); err != nil {
 		return err
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
 	s.cmd, s.ended = cmd, ended
-	return s.ready(ctx)
+	err = s.ready(ctx)
+	s.Took = time.Since(begun)
+	return err
+}
+
+// Pid is the id of the running process, 0 if there is none.
+func (s *Server) Pid() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cmd == nil {
+		return 0
+	}
+	return s.cmd.Process.Pid
 }
 
 // ready waits until the server says so, or has ended.
 func (s *Server) ready(ctx context.Context) error {
-	tick := time.NewTicker(20 * time.Millisecond)
+	tick := time.NewTicker(2 * time.Millisecond) // also how exactly Took is known
 	defer tick.Stop()
 	for {
 		select {

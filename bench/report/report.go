@@ -1,0 +1,161 @@
+// Package report holds what a run of tillbench has measured, says of each goal
+// whether it is met, and writes it as text.
+//
+// A figure is a [Series]: one value for each repeat. It is told as its median
+// with the least and the greatest beside it, because a figure without its
+// spread proves nothing.
+package report
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Series is a figure's values, one for each repeat.
+type Series []float64
+
+// Median is the middle value; of an even number, the mean of the two in the
+// middle. 0 if there is none.
+func (s Series) Median() float64 {
+	if len(s) == 0 {
+		return 0
+	}
+	sorted := slices.Sorted(slices.Values(s))
+	n := len(sorted)
+	return (sorted[(n-1)/2] + sorted[n/2]) / 2
+}
+
+// Least is the smallest value, 0 if there is none.
+func (s Series) Least() float64 {
+	if len(s) == 0 {
+		return 0
+	}
+	return slices.Min(s)
+}
+
+// Most is the greatest value, 0 if there is none.
+func (s Series) Most() float64 {
+	if len(s) == 0 {
+		return 0
+	}
+	return slices.Max(s)
+}
+
+// Over is s ÷ t, repeat by repeat: both were measured in the same run, one
+// after the other, so what disturbs the machine disturbs both.
+func (s Series) Over(t Series) Series {
+	var ratios Series
+	for i := range min(len(s), len(t)) {
+		if t[i] != 0 {
+			ratios = append(ratios, s[i]/t[i])
+		}
+	}
+	return ratios
+}
+
+// Report is all that a run has to tell.
+type Report struct {
+	Machine  Machine   `json:"machine"`
+	Settings []Pair    `json:"settings"`
+	Loads    []*Load   `json:"loads"`
+	Goals    []Goal    `json:"goals"`
+	Figures  []*Figure `json:"figures"`
+	Notes    []string  `json:"notes,omitempty"`
+	// Failures are what makes the run worthless, whatever it measured.
+	Failures []string `json:"failures,omitempty"`
+}
+
+// Pair is a name and what it stands for.
+type Pair struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+// Machine is where it was measured.
+type Machine struct {
+	CPU    string `json:"cpu"`
+	Cores  int    `json:"cores"`
+	Memory string `json:"memory"`
+	Kernel string `json:"kernel"`
+	Go     string `json:"go"`
+	Load   string `json:"load_average"` // before the run; a busy machine measures its neighbours
+}
+
+// Load is one kind of load, over all repeats.
+type Load struct {
+	Name        string `json:"name"`
+	Open        bool   `json:"open"` // at a rate of its own
+	Connections int    `json:"connections"`
+	InFlight    int    `json:"in_flight"`
+	Rate        Series `json:"per_second"`
+	// Latencies in milliseconds by [Percents]; the last is the longest.
+	Latency map[string]Series `json:"latency_ms"`
+	Client  Series            `json:"client_cores"`
+	Server  Series            `json:"server_cores"`
+	// Answers over all repeats.
+	Approved   int64 `json:"approved"`
+	Declined   int64 `json:"declined"`
+	Shed       int64 `json:"shed"`
+	Unanswered int64 `json:"unanswered"`
+}
+
+// Percents are the percentiles that are told, by name.
+var Percents = []struct {
+	Name  string
+	Value float64
+}{
+	{"p50", 50}, {"p90", 90}, {"p99", 99}, {"p99.9", 99.9}, {"p99.99", 99.99}, {"max", 100},
+}
+
+// Figure is something measured that has no goal.
+type Figure struct {
+	Name   string `json:"name"`
+	Unit   string `json:"unit"`
+	Values Series `json:"values"`
+}
+
+// Goal is a row of the table of goals.
+type Goal struct {
+	What    string  `json:"what"`
+	Unit    string  `json:"unit"` // "" for a ratio
+	AtMost  bool    `json:"at_most"`
+	Limit   float64 `json:"limit"`
+	Figures Series  `json:"figures"`
+	Note    string  `json:"note,omitempty"`
+}
+
+// Verdicts of a goal.
+const (
+	Met         = "met"
+	Missed      = "missed"
+	NotMeasured = "not measured"
+)
+
+// Verdict says whether the median reaches the goal.
+func (g Goal) Verdict() string {
+	switch median := g.Figures.Median(); {
+	case len(g.Figures) == 0:
+		return NotMeasured
+	case g.AtMost && median <= g.Limit, !g.AtMost && median >= g.Limit:
+		return Met
+	}
+	return Missed
+}
+
+// mostBad is the share of answers that may be no approvals: the load asks for
+// nothing that should be declined, so a few are the machine's and more are a
+// fault of the server or of the measurement.
+const mostBad = 0.001
+
+// Check adds a failure for each load of whose requests too many were not
+// approved.
+func (r *Report) Check() {
+	for _, l := range r.Loads {
+		bad := l.Declined + l.Shed + l.Unanswered
+		if all := l.Approved + bad; all > 0 && float64(bad) > mostBad*float64(all) {
+			r.Failures = append(r.Failures, fmt.Sprintf(
+				"%s: %d of %d requests were not approved (%d declined, %d shed, %d without an answer)",
+				l.Name, bad, all, l.Declined, l.Shed, l.Unanswered))
+		}
+	}
+}

@@ -1,0 +1,112 @@
+// Command tillbench measures the built tillgate against its baselines, in one
+// run on one machine, and says of each goal whether it is met.
+//
+// main is thin: Run is what the tests call.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+
+	"github.com/spf13/pflag"
+
+	"tillgate/bench/peer"
+	"tillgate/bench/report"
+	"tillgate/bench/trial"
+)
+
+// Exit codes. A goal that is missed is a result, not a failure.
+const (
+	exitDone   = 0
+	exitFailed = 1 // it could not be measured, or what was measured is worthless
+	exitUsage  = 2 // it was called wrongly; nothing was tried
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := Run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// Run is the whole program; it returns the exit code. The subcommand peer is
+// for the program itself: it makes the processes that are baselines.
+func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	if len(args) > 0 && args[0] == "peer" {
+		if err := peer.Main(args[1:], stdin, stdout); err != nil {
+			fmt.Fprintf(stderr, "tillbench peer: %s\n", err)
+			return exitFailed
+		}
+		return exitDone
+	}
+	c, err := parse(args, stdout)
+	switch {
+	case errors.Is(err, pflag.ErrHelp):
+		return exitDone
+	case err != nil:
+		fmt.Fprintf(stderr, "tillbench: %s\ntry: tillbench --help\n", err)
+		return exitUsage
+	}
+	if _, err := os.Stat(c.Binary); err != nil {
+		fmt.Fprintf(stderr, "tillbench: the server's binary: %s; make build makes it\n", err)
+		return exitUsage
+	}
+	if err := measure(ctx, c, stdout, stderr); err != nil {
+		fmt.Fprintf(stderr, "tillbench: %s\n", err)
+		return exitFailed
+	}
+	return exitDone
+}
+
+// errWorthless is a run that was measured to its end and proves nothing.
+var errWorthless = errors.New("the run failed, its figures are worth nothing: see above")
+
+func measure(ctx context.Context, c *call, stdout, stderr io.Writer) error {
+	c.Log, c.Peer = stderr, peer.Self
+	p := showProgress(stderr, c.Expected())
+	c.Step = p.step
+	rep, err := trial.Run(ctx, c.Options)
+	p.end()
+	if err != nil {
+		return err
+	}
+	if err := rep.Text(stdout); err != nil {
+		return err
+	}
+	if c.json != "" {
+		if err := writeJSON(c.json, rep); err != nil {
+			return err
+		}
+	}
+	if len(rep.Failures) > 0 {
+		return errWorthless
+	}
+	return nil
+}
+
+func writeJSON(path string, rep *report.Report) error {
+	text, err := json.MarshalIndent(rep, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, append(text, '\n'), 0o644)
+}
+
+// sources is the top of the module's sources, if the working directory is it.
+func sources() string {
+	dir, err := os.Getwd()
+	if err != nil {
+		return ""
+	}
+	if _, err := os.Stat(filepath.Join(dir, "processor", "program", "bench_test.go")); err != nil {
+		return ""
+	}
+	return dir
+}
