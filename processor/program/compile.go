@@ -1,7 +1,6 @@
 package program
 
 import (
-	"regexp"
 	"strings"
 	"time"
 
@@ -69,13 +68,11 @@ func (c *compiler) document(root *node) {
 	c.reporting(o)
 }
 
-var currencyForm = regexp.MustCompile(`^[A-Z]{3}$`)
-
 func (c *compiler) head(o object) {
 	if c.p.name = o.text("program"); !o.has("program") {
 		c.fail("program", "give the programme a name")
 	}
-	if c.p.currency = o.text("currency"); !currencyForm.MatchString(c.p.currency) {
+	if c.p.currency = o.text("currency"); currencies[c.p.currency] == "" {
 		c.fail("currency", "name the currency by its ISO 4217 code, as KZT or RUB")
 	}
 	if o.has("timezone") {

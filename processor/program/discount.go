@@ -17,7 +17,7 @@ func (j *judge) discount() {
 	}
 	j.matched = j.matched[:0]
 	for k := range c.rules {
-		if r := &c.rules[k]; j.holds(r.when, r.name) {
+		if r := &c.rules[k]; j.applies(r.when, r.goods, r.name) {
 			j.matched = append(j.matched, k)
 		}
 	}
@@ -29,9 +29,13 @@ func (j *judge) discount() {
 	for g := range c.groups {
 		j.cutGroup(g, den)
 	}
-	for k, money := range j.gains {
-		if money > 0 {
-			j.d.Rules = append(j.d.Rules, protocol.RuleResult{Rule: c.rules[k].name, Discount: money})
+	for _, k := range j.matched {
+		r := &c.rules[k]
+		switch {
+		case j.gains[k] > 0:
+			j.d.Rules = append(j.d.Rules, protocol.RuleResult{Rule: r.name, Discount: j.gains[k]})
+		case r.kind != cutMultiply:
+			j.skip(r.name, becauseLess)
 		}
 	}
 }
@@ -90,7 +94,7 @@ func (j *judge) cutGroup(g int, den uint64) {
 	for m, k := range j.matched {
 		r := &c.rules[k]
 		switch {
-		case r.group != g || j.absent(r.goods):
+		case r.group != g:
 		case r.kind == cutPerReceipt:
 			receipts = true
 		case r.kind == cutUnits:
@@ -112,8 +116,14 @@ func (j *judge) cutGroup(g int, den uint64) {
 	if receipts && j.minusReceipt(g) {
 		return
 	}
+	j.wins = resize(j.wins, len(j.matched))
+	for _, b := range j.best {
+		if b > 0 {
+			j.wins[b-1]++
+		}
+	}
 	for m, k := range j.matched {
-		if c.rules[k].group == g {
+		if c.rules[k].group == g && j.wins[m] > 0 {
 			j.bookCut(m, k, den)
 		}
 	}
@@ -164,36 +174,49 @@ func (j *judge) cutFigure(r *discountRule, i int) u128 {
 	return u128{}
 }
 
-// bookCut multiplies what a rule has won, rounds its sum down, once, and
-// spreads it over its lines.
+// bookCut rounds what a rule has won down, once, and spreads it over its
+// lines.
 func (j *judge) bookCut(m, k int, den uint64) {
 	r := &j.p.discounts.rules[k]
+	clear(j.row)
+	clear(j.out)
 	var sum u128
+	last := 0
 	for i, b := range j.best {
-		j.row[i] = u128{}
-		if b != m+1 {
-			continue
+		if b == m+1 {
+			j.row[i] = j.multiplyCut(r, i, den)
+			sum = sum.add(j.row[i])
+			last = i
 		}
-		v := j.win[i]
-		if len(j.factors) > 0 {
-			by := den
-			if r.multiplied() {
-				by = j.factors[i]
-			}
-			v = v.mul(by)
-			if limit := mul64(uint64(j.room[i]), rateUnit).mul(den); limit.less(v) {
-				v = limit
-			}
-		}
-		j.row[i] = v
-		sum = sum.add(v)
 	}
 	if sum.zero() {
 		return
 	}
 	money, _ := sum.div(rateUnit * den)
-	spreadExact(int64(money), sum, j.row, j.rests, j.out)
+	if j.wins[m] == 1 {
+		j.out[last] = int64(money)
+	} else {
+		spreadExact(int64(money), sum, j.row, j.rests, j.out)
+	}
 	j.takeOff(k, int64(money))
+}
+
+// multiplyCut is what a rule has won on a line, multiplied, within what the
+// line may lose.
+func (j *judge) multiplyCut(r *discountRule, i int, den uint64) u128 {
+	v := j.win[i]
+	if len(j.factors) == 0 {
+		return v
+	}
+	by := den
+	if r.multiplied() {
+		by = j.factors[i]
+	}
+	v = v.mul(by)
+	if limit := mul64(uint64(j.room[i]), rateUnit).mul(den); limit.less(v) {
+		return limit
+	}
+	return v
 }
 
 // multiplied reports whether `multiply` touches the rule: percentages and
@@ -218,7 +241,7 @@ func (j *judge) takeOff(k int, money int64) {
 // on lines win a draw.
 func (j *judge) minusReceipt(g int) bool {
 	c := &j.p.discounts
-	best, most, lines := -1, int64(0), total(j.win)
+	best, most, receipts, lines := -1, int64(0), 0, total(j.win)
 	for m, k := range j.matched {
 		r := &c.rules[k]
 		if r.group != g {
@@ -230,6 +253,7 @@ func (j *judge) minusReceipt(g int) bool {
 			}
 			continue
 		}
+		receipts++
 		give := j.minusWithin(r)
 		if give > most && (c.priority || lines.less(mul64(uint64(give), rateUnit))) {
 			best, most = k, give
@@ -241,7 +265,9 @@ func (j *judge) minusReceipt(g int) bool {
 	if best < 0 {
 		return false
 	}
-	j.minusWithin(&c.rules[best])
+	if receipts > 1 {
+		j.minusWithin(&c.rules[best]) // its weights again
+	}
 	Spread(most, j.weights, j.room, j.out)
 	j.takeOff(best, most)
 	return true

@@ -47,7 +47,7 @@ func (j *judge) matchEarn() {
 	j.matched, j.rates = j.matched[:0], j.rates[:0]
 	for k := range e.rules {
 		r := &e.rules[k]
-		if !j.holds(r.when, r.name) {
+		if !j.applies(r.when, r.goods, r.name) {
 			continue
 		}
 		rate := r.rate
@@ -84,13 +84,6 @@ func (j *judge) hint(r *earnRule, s int) {
 	}
 }
 
-// skip notes, with Explain, why a rule does nothing.
-func (j *judge) skip(rule, because string) {
-	if j.r.Explain {
-		j.d.Skipped = append(j.d.Skipped, protocol.Skipped{Rule: rule, Because: because})
-	}
-}
-
 // earnGroup lets the rules of a group compete. Rules outside every group
 // (add_percent, multiply) have the number −1.
 func (j *judge) earnGroup(g int) {
@@ -100,7 +93,7 @@ func (j *judge) earnGroup(g int) {
 	receipts := false
 	for m, k := range j.matched {
 		r := &e.rules[k]
-		if r.group != g || j.absent(r.goods) {
+		if r.group != g {
 			continue
 		}
 		if r.kind == earnPerReceipt {
@@ -203,7 +196,7 @@ func (j *judge) perReceipt(g int) {
 			most = most.add(sum)
 			decided = decided || e.stack == stackPriority && best < 0 && !sum.zero()
 		case !j.picksAny(r.goods, e.never):
-			j.skip(r.name, "the receipt has none of its goods")
+			j.skip(r.name, becauseGoods)
 		case e.stack == stackSum:
 			j.won[m] = true
 		case e.stack == stackPriority:
@@ -273,25 +266,23 @@ func (j *judge) addPercents() {
 // by what all figures have to be divided at the end.
 func (j *judge) multiplyEarn() uint64 {
 	e := &j.p.earn
-	den, any := uint64(1), false
+	den := uint64(1)
+	j.multipliers = j.multipliers[:0]
 	for _, k := range j.matched {
 		if e.rules[k].kind == earnMultiply {
 			den *= e.rules[k].den
-			any = true
+			j.multipliers = append(j.multipliers, k)
 		}
 	}
-	if !any {
+	if len(j.multipliers) == 0 {
 		return 1
 	}
 	for i := range j.lines {
 		factor := uint64(1)
-		for _, k := range j.matched {
-			r := &e.rules[k]
-			switch {
-			case r.kind != earnMultiply:
-			case j.picks(r.goods, i):
+		for _, k := range j.multipliers {
+			if r := &e.rules[k]; j.picks(r.goods, i) {
 				factor *= r.num
-			default:
+			} else {
 				factor *= r.den
 			}
 		}
@@ -369,6 +360,7 @@ func (j *judge) bookEarn(den uint64) {
 			}
 		}
 		if points == 0 {
+			j.skip(r.name, becauseLess)
 			continue
 		}
 		for i, v := range j.out {
@@ -428,7 +420,7 @@ func (j *judge) bookLot(r *earnRule, points int64) {
 	d := j.d
 	lot := EarnedLot{Points: points, Own: r.own}
 	if r.own {
-		lot.Active, lot.Expires = lotDates(r.lotAfter, r.lotLife, j.at, j.zone)
+		lot.Active, lot.Expires = lotDates(r.lotAfter, r.lotLife, j.at, &j.days)
 	} else {
 		lot.Active, lot.Expires = j.ownDates()
 	}
@@ -453,5 +445,5 @@ func (j *judge) ownDates() (active, expires int64) {
 			return l.Active, l.Expires
 		}
 	}
-	return j.p.LotDates(j.at, j.zone)
+	return lotDates(j.p.lots.ActiveAfter, j.p.lots.ExpiresAfter, j.at, &j.days)
 }

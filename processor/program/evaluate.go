@@ -39,7 +39,8 @@ type scratch struct {
 // begin takes the arguments over and gives every per-line slice its length.
 func (j *judge) begin(p *Program, f *Facts, r *protocol.Request, at int64, d *Decision) {
 	j.p, j.f, j.r, j.d = p, f, r, d
-	j.at, j.now, j.zone = at, at, p.inZone(f.Zone)
+	j.at, j.now = at, at
+	j.days.in(p.inZone(f.Zone))
 	if f.Now != 0 {
 		j.now = clampMoment(f.Now)
 	}
@@ -70,7 +71,7 @@ func (j *judge) begin(p *Program, f *Facts, r *protocol.Request, at int64, d *De
 
 // end forgets the arguments, so that a kept Decision keeps nothing else alive.
 func (j *judge) end() {
-	j.p, j.f, j.r, j.d, j.zone, j.lines = nil, nil, nil, nil, nil, nil
+	j.p, j.f, j.r, j.d, j.lines = nil, nil, nil, nil, nil
 	j.anonymous[0] = protocol.Line{}
 }
 
@@ -138,7 +139,7 @@ func (j *judge) finish() {
 	d := j.d
 	d.Payable = d.Total - d.Discount - d.RedeemedMoney
 	if j.f.Present {
-		d.ExtendTo = j.p.ExtendTo(j.at, j.zone)
+		d.ExtendTo = j.p.extendTo(j.at, &j.days)
 	}
 	if len(j.r.Lines) == 0 {
 		return

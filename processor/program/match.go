@@ -1,8 +1,6 @@
 package program
 
 import (
-	"time"
-
 	"tillgate/protocol"
 )
 
@@ -15,7 +13,7 @@ type judge struct {
 	d    *Decision
 	at   int64
 	now  int64
-	zone *time.Location
+	days almanac
 
 	local     moment
 	localDone bool
@@ -37,10 +35,12 @@ type judge struct {
 	factors                             []uint64 // of multiply
 	win, row                            []u128   // of discounts: the winner's figure on each line, and scratch
 	figures                             []u128   // of earning: rows of a figure for each line
+	multipliers                         []int    // of the rules, by number
 	matched                             []int    // rules whose conditions hold, by number
 	rates                               []uint64 // of each matched
 	rests                               []uint64 // scratch of spreadExact
 	won                                 []bool   // of each matched: it counts on some line, or on the receipt
+	wins                                []int    // of each matched: lines it has won
 	best                                []int    // winner of each line, its place in matched + 1
 	gains                               []int64  // of each rule of the section
 	runs, group                         []unitRun
@@ -104,6 +104,32 @@ func wholeUnits(l *protocol.Line) int64 {
 	return l.Quantity / 1000
 }
 
+// Why a rule does nothing, though its conditions hold.
+const (
+	becauseGoods = "the receipt has none of its goods"
+	becauseLess  = "other rules give more on its lines, or nothing is left to give"
+)
+
+// applies reports whether a rule's conditions hold and the receipt has any of
+// its goods. With Explain, what doesn't hold is noted.
+func (j *judge) applies(when *cond, goods int, rule string) bool {
+	if !j.holds(when, rule) {
+		return false
+	}
+	if j.absent(goods) {
+		j.skip(rule, becauseGoods)
+		return false
+	}
+	return true
+}
+
+// skip notes, with Explain, why a rule does nothing.
+func (j *judge) skip(rule, because string) {
+	if j.r.Explain {
+		j.d.Skipped = append(j.d.Skipped, protocol.Skipped{Rule: rule, Because: because})
+	}
+}
+
 // holds reports whether all conditions hold. With Explain, the first that
 // doesn't is noted under the rule's name.
 func (j *judge) holds(c *cond, rule string) bool {
@@ -112,8 +138,8 @@ func (j *judge) holds(c *cond, rule string) bool {
 	}
 	for i := range c.checks {
 		if !j.check(&c.checks[i]) {
-			if j.r.Explain && rule != "" {
-				j.d.Skipped = append(j.d.Skipped, protocol.Skipped{Rule: rule, Because: c.checks[i].because})
+			if rule != "" {
+				j.skip(rule, c.checks[i].because)
 			}
 			return false
 		}
@@ -185,7 +211,7 @@ func (j *judge) receiptHas(c *check) bool {
 
 func (j *judge) checkCalendar(c *check) bool {
 	if !j.localDone {
-		j.local, j.localDone = localMoment(j.at, j.zone), true
+		j.local, j.localDone = j.days.moment(j.at), true
 	}
 	m := &j.local
 	switch c.kind {
@@ -225,9 +251,9 @@ func birthdayNear(day int32, month, dom uint8, before, after int32) bool {
 func (j *judge) checkHistory(c *check) bool {
 	switch c.kind {
 	case factLastWithin:
-		return j.f.LastPurchase != 0 && j.f.LastPurchase >= c.within.Since(j.at, j.zone)
+		return j.f.LastPurchase != 0 && j.f.LastPurchase >= c.within.since(j.at, &j.days)
 	case factLastBefore:
-		return j.f.LastPurchase != 0 && j.f.LastPurchase < c.within.Since(j.at, j.zone)
+		return j.f.LastPurchase != 0 && j.f.LastPurchase < c.within.since(j.at, &j.days)
 	case factFirst:
 		return j.f.FirstPurchase == c.want
 	case factSpent:
@@ -240,7 +266,7 @@ func (j *judge) checkHistory(c *check) bool {
 // spentSince sums what was paid on the days of a window that ends at the
 // server's time.
 func (j *judge) spentSince(within Term) int64 {
-	from := within.sinceDay(j.now, j.zone)
+	from := within.addTo(j.days.dayOf(j.now), -1)
 	var sum int64
 	for i := range j.f.Days {
 		if j.f.Days[i].Day >= from {

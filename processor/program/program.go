@@ -88,13 +88,13 @@ func (p *Program) inZone(zone *time.Location) *time.Location {
 // may be spent (at itself if at once) and when they are gone (0: never). A nil
 // zone is the programme's.
 func (p *Program) LotDates(at int64, zone *time.Location) (active, expires int64) {
-	return lotDates(p.lots.ActiveAfter, p.lots.ExpiresAfter, clampMoment(at), p.inZone(zone))
+	return lotDates(p.lots.ActiveAfter, p.lots.ExpiresAfter, clampMoment(at), &almanac{zone: p.inZone(zone)})
 }
 
-func lotDates(after, life Term, at int64, zone *time.Location) (active, expires int64) {
-	active = after.From(at, zone)
+func lotDates(after, life Term, at int64, a *almanac) (active, expires int64) {
+	active = after.from(at, a)
 	if !life.Zero() {
-		expires = life.Until(active, zone)
+		expires = life.until(active, a)
 	}
 	return active, expires
 }
@@ -102,10 +102,14 @@ func lotDates(after, life Term, at int64, zone *time.Location) (active, expires 
 // ExtendTo is the moment to which a purchase moves the expiry of the points
 // that are there, where that is later; 0 if the programme doesn't.
 func (p *Program) ExtendTo(at int64, zone *time.Location) int64 {
+	return p.extendTo(clampMoment(at), &almanac{zone: p.inZone(zone)})
+}
+
+func (p *Program) extendTo(at int64, a *almanac) int64 {
 	if p.lots.ExtendOnPurchase.Zero() {
 		return 0
 	}
-	return p.lots.ExtendOnPurchase.Until(clampMoment(at), p.inZone(zone))
+	return p.lots.ExtendOnPurchase.until(at, a)
 }
 
 // GraceUntil is when points end that a return gives back to a lot that has
@@ -114,7 +118,7 @@ func (p *Program) GraceUntil(at int64, zone *time.Location) int64 {
 	if p.lots.GraceOnReturn.Zero() {
 		return 0
 	}
-	return p.lots.GraceOnReturn.Until(clampMoment(at), p.inZone(zone))
+	return p.lots.GraceOnReturn.until(clampMoment(at), &almanac{zone: p.inZone(zone)})
 }
 
 // valueUnit is what value is counted in: ten-thousandths of the money unit.

@@ -160,7 +160,7 @@ func share(left, total int64, weights, caps, out []int64, rests []uint64) {
 }
 
 // handOut gives one to each of the lines with the largest remainders, the
-// first of equals first.
+// first of equals first. It consumes rests.
 func handOut(rest int64, rests []uint64, out []int64) {
 	for ; rest > 0; rest-- {
 		best, most := 0, uint64(0)
@@ -189,6 +189,9 @@ func fillCaps(sum, total int64, weights, caps, out []int64) (int64, int64) {
 		for i, w := range weights {
 			if w == 0 || full(i, caps, out) {
 				continue
+			}
+			if caps[i] >= w && left <= before {
+				continue // its share is at most its weight
 			}
 			// share > cap, compared without rounding: left·w > cap·total
 			share, limit := mul64(uint64(left), uint64(w)), mul64(uint64(caps[i]), uint64(before))

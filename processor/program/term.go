@@ -65,43 +65,38 @@ func (t Term) addTo(day int32, sign int32) int32 {
 	return dayNumber(y, m, min(d, monthDays(y, m)))
 }
 
-// From is the moment from which something that begins the term after at is
+// from is the moment from which something that begins the term after at is
 // there: exact for s, m, h; else 00:00 of the local day.
-func (t Term) From(at int64, zone *time.Location) int64 {
+func (t Term) from(at int64, a *almanac) int64 {
 	switch {
 	case t.N == 0:
 		return at
 	case !t.calendar():
 		return at + int64(t.exact())
 	}
-	return dayStart(t.addTo(LocalDay(at, zone), 1), zone)
+	return a.start(t.addTo(a.dayOf(at), 1))
 }
 
-// Until is the moment at which something that lives for the term from at ends
+// until is the moment at which something that lives for the term from at ends
 // (it is there before that moment, and no longer at it): exact for s, m, h;
 // else 24:00 of the local day.
-func (t Term) Until(at int64, zone *time.Location) int64 {
+func (t Term) until(at int64, a *almanac) int64 {
 	switch {
 	case t.N == 0:
 		return at
 	case !t.calendar():
 		return at + int64(t.exact())
 	}
-	return dayStart(t.addTo(LocalDay(at, zone), 1)+1, zone)
+	return a.start(t.addTo(a.dayOf(at), 1) + 1)
 }
 
-// Since is the first moment of a window of the term that ends at at: exact for
+// since is the first moment of a window of the term that ends at at: exact for
 // s, m, h; else 00:00 of the local day.
-func (t Term) Since(at int64, zone *time.Location) int64 {
+func (t Term) since(at int64, a *almanac) int64 {
 	if !t.calendar() {
 		return at - int64(t.exact())
 	}
-	return dayStart(t.addTo(LocalDay(at, zone), -1), zone)
-}
-
-// sinceDay is the first local day of a window of a calendar term.
-func (t Term) sinceDay(at int64, zone *time.Location) int32 {
-	return t.addTo(LocalDay(at, zone), -1)
+	return a.start(t.addTo(a.dayOf(at), -1))
 }
 
 const (
@@ -139,25 +134,6 @@ func dayStart(day int32, zone *time.Location) int64 {
 	}
 	start, _ := time.Unix(t, 0).In(zone).ZoneBounds()
 	return start.UnixNano()
-}
-
-// moment is what calendar rules ask of a time.
-type moment struct {
-	day     int32 // local, since 1970-01-01
-	minute  int32 // of the local day
-	weekday uint8 // 0 is Monday
-}
-
-// localMoment takes a time apart in a zone.
-func localMoment(at int64, zone *time.Location) moment {
-	sec := floorDiv(at, second)
-	local := sec + offset(sec, zone)
-	day := floorDiv(local, daySeconds)
-	return moment{
-		day:     int32(day),
-		minute:  int32((local - day*daySeconds) / 60),
-		weekday: uint8(floorMod(day+3, 7)), // 1970-01-01 was a Thursday
-	}
 }
 
 // civil turns days since 1970-01-01 into a date of the proleptic Gregorian

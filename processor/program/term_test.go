@@ -78,17 +78,43 @@ func TestDayStartEverywhere(t *testing.T) {
 
 func TestLocalMoment(t *testing.T) {
 	z := zone(t, "Asia/Almaty")
-	m := localMoment(time.Date(2026, 11, 22, 23, 59, 59, 999, z).UnixNano(), z)
+	a := &almanac{zone: z}
+	m := a.moment(time.Date(2026, 11, 22, 23, 59, 59, 999, z).UnixNano())
 	require.Equal(t, moment{day: dayNumber(2026, 11, 22), minute: 1439, weekday: 6}, m)
-	m = localMoment(time.Date(2026, 11, 23, 0, 0, 0, 0, z).UnixNano(), z)
+	m = a.moment(time.Date(2026, 11, 23, 0, 0, 0, 0, z).UnixNano())
 	require.Equal(t, moment{day: dayNumber(2026, 11, 23), weekday: 0}, m)
 }
 
 // TestTermsNeverOverflow: the longest terms at the last moment that is judged.
 func TestTermsNeverOverflow(t *testing.T) {
-	z := zone(t, "Asia/Almaty")
+	a := &almanac{zone: zone(t, "Asia/Almaty")}
 	for _, term := range []Term{{36_525, Days}, {1178, Months}, {99, Years}, {36_525 * 24, Hours}} {
-		require.Greater(t, term.Until(maxMoment, z), maxMoment)
-		require.Less(t, term.Since(maxMoment, z), maxMoment)
+		require.Greater(t, term.until(maxMoment, a), maxMoment)
+		require.Less(t, term.since(maxMoment, a), maxMoment)
+	}
+}
+
+// TestAlmanac: what it remembers is what the zone says.
+func TestAlmanac(t *testing.T) {
+	for _, name := range oddZones {
+		z := zone(t, name)
+		var a almanac
+		a.in(z)
+		rapid.Check(t, func(t *rapid.T) {
+			at := rapid.Int64Range(0, 1_900_000_000).Draw(t, "at") * second
+			if rapid.Bool().Draw(t, "near a change") {
+				start, _ := time.Unix(at/second, 0).In(z).ZoneBounds()
+				if !start.IsZero() && start.Unix() > daySeconds {
+					at = start.UnixNano() + rapid.Int64Range(-90_000, 90_000).Draw(t, "off")*second
+				}
+			}
+			local := time.Unix(0, at).In(z)
+			day := LocalDay(at, z)
+			require.Equal(t, day, a.dayOf(at))
+			require.Equal(t, dayStart(day, z), a.start(day))
+			m := a.moment(at)
+			require.EqualValues(t, local.Hour()*60+local.Minute(), m.minute, "%s %s", name, local)
+			require.EqualValues(t, (int(local.Weekday())+6)%7, m.weekday)
+		})
 	}
 }

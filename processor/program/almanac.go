@@ -1,0 +1,68 @@
+package program
+
+import "time"
+
+// almanac answers about the days of one zone and remembers its answers: most
+// receipts ask about the same few days, and asking the zone is what costs.
+// The zero value is ready after in.
+type almanac struct {
+	zone *time.Location
+
+	// The day asked for last lies in [from, to). Days on which clocks change
+	// are not remembered, so that it is one of 24 hours.
+	day      int32
+	from, to int64
+
+	starts [16]struct {
+		day int32
+		at  int64 // 0: not known
+	}
+}
+
+// in turns to a zone.
+func (a *almanac) in(zone *time.Location) {
+	if a.zone != zone {
+		*a = almanac{zone: zone}
+	}
+}
+
+// start is dayStart.
+func (a *almanac) start(day int32) int64 {
+	s := &a.starts[uint32(day)%uint32(len(a.starts))]
+	if s.day != day || s.at == 0 {
+		s.day, s.at = day, dayStart(day, a.zone)
+	}
+	return s.at
+}
+
+// dayOf is LocalDay.
+func (a *almanac) dayOf(at int64) int32 {
+	if at >= a.from && at < a.to {
+		return a.day
+	}
+	day := LocalDay(at, a.zone)
+	if from, to := a.start(day), a.start(day+1); to-from == daySeconds*second {
+		a.day, a.from, a.to = day, from, to
+	}
+	return day
+}
+
+// moment is what calendar rules ask of a time.
+type moment struct {
+	day     int32 // local, since 1970-01-01
+	minute  int32 // of the local day
+	weekday uint8 // 0 is Monday
+}
+
+// moment takes a time apart.
+func (a *almanac) moment(at int64) moment {
+	day := a.dayOf(at)
+	m := moment{day: day, weekday: uint8(floorMod(int64(day)+3, 7))} // 1970-01-01 was a Thursday
+	if at >= a.from && at < a.to {
+		m.minute = int32((at - a.from) / (60 * second))
+		return m
+	}
+	sec := floorDiv(at, second)
+	m.minute = int32((sec + offset(sec, a.zone) - int64(day)*daySeconds) / 60)
+	return m
+}
