@@ -37,12 +37,15 @@ func (t *Task) judge(tx *ledger.Tx, narrow func(*program.Facts)) (bool, error) {
 	switch {
 	case t.refused():
 	case t.when.early && t.parked == 0:
-		if t.request().ISO.Advice {
-			return false, t.parkAccrual(tx)
-		}
 		t.refuse(protocol.OutsideTimeWindow, "at", "the receipt is older than the programme lets it be, or lies in the future")
 	default:
 		t.choose()
+	}
+	if !t.refused() && t.otherMoney() {
+		if t.request().ISO.Advice {
+			return false, t.parkDeclined(tx, becauseMoney)
+		}
+		t.refuseMoney("currency")
 	}
 	if t.refused() {
 		return false, t.declineRefused(tx)

@@ -145,6 +145,9 @@ func (t *Task) confirm(tx *ledger.Tx) error {
 	if err := t.bookedAt(tx.Now()); err != nil {
 		return err
 	}
+	if advice && t.otherMoney() {
+		return t.park(tx, becauseMoney)
+	}
 	if r := t.request(); r.Printed.HasRedeemed && r.Printed.Redeemed > t.other.Points {
 		if advice {
 			return t.park(tx, becauseAboveHold)

@@ -50,6 +50,11 @@ func (t *Task) claimKeys() {
 	if t.plan.keyed {
 		t.ownKeys()
 	}
+	for i := range t.dups.refs[:t.dups.n] {
+		if t.target.has && t.dups.refs[i].Key == t.target.key {
+			t.refuse(protocol.InvalidRequest, "idempotency_key", "a reversal has a key of its own, not that of the request it reverses")
+		}
+	}
 }
 
 func (t *Task) ownKeys() {
@@ -217,10 +222,11 @@ func (t *Task) before(moment int64) bool {
 // the request by it.
 func (t *Task) claimReceipt() {
 	r := t.request()
-	if r.Receipt.Number == "" || r.Terminal == "" {
+	terminal, store := orElse(r.Terminal, t.other.Terminal), orElse(r.Store, t.other.Store)
+	if r.Receipt.Number == "" || terminal == "" {
 		return
 	}
-	t.dups.receipt = t.s.receiptKey(r.Caller.Merchant, r.Store, r.Terminal, r.Receipt.Number)
+	t.dups.receipt = t.s.receiptKey(r.Caller.Merchant, store, terminal, r.Receipt.Number)
 	t.dups.hasReceipt = true
 	t.claim.add(t.dups.receipt)
 }

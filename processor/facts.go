@@ -31,6 +31,21 @@ func (t *Task) choose() bool {
 	return true
 }
 
+// otherMoney reports whether the request says that it counts in another
+// currency than the programme: its sums are none of the programme's then. A
+// request without a currency means the programme's.
+func (t *Task) otherMoney() bool {
+	c := t.request().ISO.Currency
+	return c != "" && t.version.Program != nil && c != t.version.Program.CurrencyNumber()
+}
+
+// refuseMoney refuses a request in another currency, as malformed; field is
+// the one that says so.
+func (t *Task) refuseMoney(field string) {
+	p := t.version.Program
+	t.refuse(protocol.InvalidRequest, field, "the programme counts in "+p.Currency()+", number "+p.CurrencyNumber())
+}
+
 // know fills the facts of a decision about an account; nil is a member who
 // would be made.
 func (t *Task) know(a *ledger.Account, kind protocol.IdentifierKind, spendByID bool) {

@@ -84,6 +84,10 @@ func (t *Task) balance(tx *ledger.Tx) error {
 	t.when = moment{now: tx.Now(), at: tx.Now(), zone: t.zone()}
 	t.when.offset = offsetAt(t.when.at, t.when.zone)
 	t.standing(a, r)
+	if t.otherMoney() {
+		t.refuseMoney("currency")
+		return nil
+	}
 	r.HasMember = true
 	r.Member.ID, r.Member.Registered = a.ID.String(), a.Registered
 	b := a.Balance()

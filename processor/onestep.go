@@ -11,7 +11,7 @@ import (
 var (
 	_ = serve(protocol.CallAccrue, plan{
 		kind: ledger.KindAccrue, keyed: true,
-		claim: (*Task).claimSale, route: (*Task).routeAccrual, decide: (*Task).accrue,
+		claim: (*Task).claimSale, route: (*Task).identify, decide: (*Task).accrue,
 	})
 	_ = serve(protocol.CallRedeem, plan{
 		kind: ledger.KindRedeem, keyed: true,
@@ -21,26 +21,8 @@ var (
 
 var errNoProgram = errors.New("the programme of a booked sale is gone")
 
-// routeAccrual finds the member. An advice about one who is not known, or
-// whose card may not be used, is parked instead of declined: the till has sold
-// already.
-func (t *Task) routeAccrual() {
-	t.identify()
-	if t.request().ISO.Advice && t.refused() && t.refusal.code.Remembered() {
-		t.because = t.refusal.detail
-		t.accept()
-		if t.who.account == 0 {
-			t.partition = t.homeless()
-		}
-	}
-}
-
 // accrue books a purchase that only earns.
 func (t *Task) accrue(tx *ledger.Tx) error {
-	if t.because != "" {
-		t.when = t.moment(tx.Now())
-		return t.park(tx, t.because)
-	}
 	return t.sellNow(tx, ledger.KindAccrue, func(f *program.Facts) { f.NoRedeem = true })
 }
 

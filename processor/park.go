@@ -17,7 +17,7 @@ const (
 	becauseUnknownHold = "the hold is not known here"
 	becauseAboveHold   = "more points were printed than the hold has"
 	becauseLate        = "it came after the hold had expired, and the points are not there any more"
-	becauseWindow      = "the receipt is older than the programme lets it be, or lies in the future"
+	becauseMoney       = "it counts in another currency than the programme"
 )
 
 // parkedData is what a parked message said (Operation.Data of KindPark): JSON,
@@ -73,13 +73,27 @@ func (t *Task) park(tx *ledger.Tx, because string) error {
 	return t.record(tx)
 }
 
-// parkAccrual parks an offline receipt whose time is out of range. Its member
+// parks reports whether a decline is parked instead: an advice tells of a
+// sale that has happened, so it is accepted once it parses and its key is
+// free. One that was reversed before it came did not happen.
+func (t *Task) parks(code protocol.Code) bool {
+	k := t.plan.kind
+	return t.request().ISO.Advice && (k == ledger.KindAccrue || k == ledger.KindConfirm) &&
+		code.Remembered() && code != protocol.ReversedBefore
+}
+
+// parkDeclined parks an advice that can't be booked. A member who is not known
 // is made if need be, because the record can't hold the phone number.
-func (t *Task) parkAccrual(tx *ledger.Tx) error {
-	if err := t.enrol(tx); err != nil {
-		return err
+func (t *Task) parkDeclined(tx *ledger.Tx, because string) error {
+	if t.when.now == 0 {
+		t.when = t.moment(tx.Now())
 	}
-	return t.park(tx, becauseWindow)
+	if t.who.fresh {
+		if err := t.enrol(tx); err != nil {
+			return err
+		}
+	}
+	return t.park(tx, because)
 }
 
 func (t *Task) parkedData() *parkedData {
@@ -252,19 +266,64 @@ func (t *Task) bookAccrual(tx *ledger.Tx, parked *ledger.Operation, d *parkedDat
 	return t.sellNow(tx, ledger.KindAccrue, func(f *program.Facts) { f.NoRedeem = true })
 }
 
-// reverseParked takes a message that waits for the office back.
+// reverseParked takes a message that waits for the office back, or undoes
+// what the office has booked of it.
 func (t *Task) reverseParked(tx *ledger.Tx) error {
-	parked, err := t.s.ledger.Parked(t.otherID)
+	waits, err := tx.Parked(t.otherID)
 	if err != nil {
 		return err
 	}
-	if parked == nil || t.otherID.Partition() != tx.Partition() {
-		return t.undone(tx)
+	hold := t.other.Parent
+	switch {
+	case waits != nil:
+		if err := t.dropParked(tx, t.otherID, hold); err != nil {
+			return err
+		}
+		return t.closeHold(tx, hold)
+	case hold != 0:
+		t.otherID = hold
+		return t.reverseHoldOf(tx)
+	case t.parkedAccount(tx) == 0:
+		return t.decline(tx, protocol.AlreadyConfirmed, "", "the office has decided about it")
 	}
-	if err := t.dropParked(tx, t.otherID, t.other.Parent); err != nil {
+	a, err := tx.Account(t.other.Account)
+	if err != nil {
 		return err
 	}
-	return t.closeHold(tx, t.other.Parent)
+	booked, err := t.bookedBy(tx, a.Last)
+	if err != nil {
+		return err
+	}
+	if booked == 0 {
+		return t.undone(tx)
+	}
+	t.otherID = booked
+	return t.reverseSale(tx, ledger.KindAccrue)
+}
+
+// reverseHoldOf undoes the transaction of a parked confirm that the office has
+// decided about: its sale, if it was booked.
+func (t *Task) reverseHoldOf(tx *ledger.Tx) error {
+	t.who.account, t.target.byID = t.other.Account, true
+	if t.parkedAccount(tx) == 0 {
+		return t.undone(tx)
+	}
+	return t.reverseHold(tx)
+}
+
+// bookedBy looks back over an account's records for the accrual that the
+// office has booked of a parked message; 0 if it has rejected it.
+func (t *Task) bookedBy(tx *ledger.Tx, last ledger.OpID) (ledger.OpID, error) {
+	for n := 0; n < maxWalk && last != 0 && last != t.otherID; n++ {
+		if err := read(tx, last, &t.side); err != nil {
+			return 0, err
+		}
+		if t.side.Kind == ledger.KindAccrue && t.side.Target == t.otherID {
+			return last, nil
+		}
+		last = t.side.Prev
+	}
+	return 0, nil
 }
 
 // reverseWaiting undoes a transaction whose confirm waits for the office.

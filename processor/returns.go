@@ -74,6 +74,10 @@ func (t *Task) giveBack(tx *ledger.Tx) error {
 	if code, detail := returnable(sale); code != protocol.Approved {
 		return t.decline(tx, code, "", detail)
 	}
+	if t.version, _ = t.s.programs.number(t.request().Caller.Merchant, sale.Program, sale.At); t.otherMoney() {
+		t.refuseMoney("currency")
+		return nil
+	}
 	r, op := t.request(), &t.op
 	t.stamp(op, ledger.KindReturn)
 	if code, field, detail := shareOut(sale, r, op); code != protocol.Approved {
@@ -126,9 +130,18 @@ func (t *Task) aboutSale(op *ledger.Operation, s *ledger.Sale) {
 	op.Terminal, op.Store = orElse(op.Terminal, s.Terminal), orElse(op.Store, s.Store)
 }
 
-// wholly reports whether nothing is left of the sale after op.
+// wholly reports whether something was left of the sale before op, and nothing
+// is after it: the purchase is counted back then, once.
 func wholly(s *ledger.Sale, op *ledger.Operation) bool {
-	return s.Back.Payable+op.Payable == s.Payable && s.Back.Redeemed+op.Redeemed == s.Redeemed
+	back, whole := s.Back, saleWhole(s)
+	left := func() bool {
+		return back.Payable != whole.Payable || back.Redeemed != whole.Redeemed || back.Amount != whole.Amount
+	}
+	before := left()
+	back.Payable += op.Payable
+	back.Redeemed += op.Redeemed
+	back.Amount += op.Total
+	return before && !left()
 }
 
 // undoSale fills the effects of taking op's figures back from a sale: points
@@ -188,39 +201,57 @@ func (t *Task) extendsLots(v program.Version) bool {
 // returns the points of lots that have expired for good.
 func (t *Task) restore(s *ledger.Sale, op *ledger.Operation, prog *program.Program) (lapsed int64) {
 	p, need := &t.purse, op.Points
-	skip := s.Back.Points // given back before, in the same order
-	take := func(n int64) int64 {
-		passed := min(skip, n)
-		skip -= passed
-		n = min(n-passed, need)
+	owed := s.Points - sum(s.Pins) - (s.Back.Points - sum(s.Restored))
+	if n := min(owed, need); n > 0 {
 		need -= n
-		return n
-	}
-	if n := take(s.Points - sum(s.Pins)); n > 0 {
 		p.earn(ledger.LotPart{
 			Active: min(s.EarnedLot.Active, p.now), Expires: s.EarnedLot.Expires, Own: s.EarnedLot.Own, Points: n,
 		})
 	}
+	done := append(t.done[:0], s.Restored...)
+	t.done = done
 	for i := len(s.Pins) - 1; i >= 0 && need > 0; i-- {
 		part := s.Pins[i]
-		if part.Points = take(part.Points); part.Points == 0 {
+		part.Points -= takePart(done, part)
+		if part.Points = min(part.Points, need); part.Points == 0 {
 			continue
 		}
+		need -= part.Points
 		op.Pins = append(op.Pins, part)
-		if k := p.find(part); k >= 0 {
-			part.Expires = p.lots[k].Expires
-		}
-		if part.Expires != 0 && part.Expires <= p.now {
-			grace := prog.GraceUntil(p.now, t.when.zone)
-			if grace == 0 {
-				lapsed += part.Points
-				continue
-			}
-			part.Expires = grace
-		}
-		p.give(part)
+		lapsed += t.putBack(part, prog)
 	}
 	return lapsed
+}
+
+// takePart takes up to part.Points from the part of the same lot and tells how
+// many it took.
+func takePart(from []ledger.LotPart, part ledger.LotPart) int64 {
+	for i := range from {
+		if from[i].SameLot(part) {
+			n := min(from[i].Points, part.Points)
+			from[i].Points -= n
+			return n
+		}
+	}
+	return 0
+}
+
+// putBack gives points back to their lot. It returns them if the lot has
+// expired meanwhile and the programme has no grace for it.
+func (t *Task) putBack(part ledger.LotPart, prog *program.Program) (lapsed int64) {
+	p := &t.purse
+	if k := p.find(part); k >= 0 {
+		part.Expires = p.lots[k].Expires
+	}
+	if part.Expires != 0 && part.Expires <= p.now {
+		grace := prog.GraceUntil(p.now, t.when.zone)
+		if grace == 0 {
+			return part.Points
+		}
+		part.Expires = grace
+	}
+	p.give(part)
+	return 0
 }
 
 // undoMerged fills the effects on a sale whose account was merged into

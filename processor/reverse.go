@@ -76,7 +76,7 @@ func (t *Task) routeTargetOf() {
 		t.internal("a duplicate record can't be read", err)
 		return
 	}
-	if t.otherID != 0 && t.other.Account != 0 {
+	if t.otherID != 0 {
 		t.who.account = t.other.Account
 		t.partition = t.otherID.Partition()
 	}
@@ -208,7 +208,7 @@ func (t *Task) reverseSale(tx *ledger.Tx, kind ledger.Kind) error {
 	shareAll(sale, op)
 	t.aboutSale(op, sale)
 	op.Status = ledger.SaleReversed.String()
-	op.Purchase = true
+	op.Purchase = wholly(sale, op)
 	if err := t.undoSale(tx, sale, op); err != nil {
 		return err
 	}
@@ -255,6 +255,7 @@ func (t *Task) reverseReturn(tx *ledger.Tx) error {
 	op.Pins = append(op.Pins, from.Pins...)
 	op.Status = ledger.SaleReversed.String()
 	op.Spent = ledger.DaySum{Day: sale.Day, Spent: op.Payable}
+	op.Purchase = from.Purchase // counted back by the return, counted again
 	op.Late = otherMonth(t.when.at, tx.Now(), t.when.zone)
 	t.purse.load(a, t.when.now, 0)
 	t.purse.extends = t.extendsLots(v)
@@ -284,7 +285,8 @@ func (t *Task) takeAgain(sale *ledger.Sale, from *ledger.Operation) {
 		own.Expires = p.lots[i].Expires
 	}
 	p.earn(own)
-	op.Legs[ledger.LegRedeemed] += from.Points - lapsed
+	op.Legs[ledger.LegRedeemed] += from.Points
+	op.Legs[ledger.LegExpired] -= lapsed // the next return books it again
 	op.Legs[ledger.LegIssued] -= taken
 }
 

@@ -132,6 +132,8 @@ func (d *day) iso(r *protocol.Request, key, v string) {
 		r.ISO.DE7 = v
 	case "local":
 		r.ISO.LocalDate, r.ISO.LocalTime, _ = strings.Cut(v, "/")
+	case "money":
+		r.ISO.Currency = v
 	case "original":
 		parts := strings.Split(v, "/")
 		r.ISO.Original = protocol.STANRef{Class: parts[0], STAN: parts[1], DE7: parts[2]}

@@ -27,6 +27,10 @@ const maxShiftEntries = 100_000
 // The record that tells of them is synced after them.
 func (t *Task) matchShift() {
 	r := t.request()
+	if t.version, _ = t.s.programs.at(r.Caller.Merchant, t.came); t.otherMoney() {
+		t.refuseMoney("50")
+		return
+	}
 	key := t.s.ledger.ShiftKey(r.Caller.Merchant, r.Store, r.Terminal, r.Receipt.Shift)
 	t.partition = key.Partition(t.s.partitions)
 	var entries []ledger.ShiftEntry

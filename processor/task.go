@@ -51,7 +51,7 @@ type Task struct {
 	more     []ledger.LotPart // earned lots with a term of their own
 	target   target           // of a reversal
 	parked   ledger.OpID      // the parked message that the office books
-	because  string           // why an advice is parked
+	done     []ledger.LotPart // scratch: what returns gave back before
 	again    bool             // a repeat whose DE7 is to be noted
 	recorded bool
 	attempt  bool   // a one-time code was tried and must be counted
@@ -231,6 +231,7 @@ func (t *Task) reset() {
 		op:       t.op,
 		side:     t.side,
 		more:     t.more[:0],
+		done:     t.done[:0],
 		facts:    program.Facts{Days: t.facts.Days[:0]},
 	}
 	t.decision.Reset()
@@ -279,6 +280,9 @@ func (t *Task) record(tx *ledger.Tx) error {
 // decline answers with a decline, and records it if the call has a duplicate
 // key and the code is one that is remembered.
 func (t *Task) decline(tx *ledger.Tx, code protocol.Code, field, detail string) error {
+	if t.parks(code) {
+		return t.parkDeclined(tx, detail)
+	}
 	if !t.plan.keyed || t.dups.n == 0 || !code.Remembered() {
 		t.refuse(code, field, detail)
 		t.maxPoints(code)
