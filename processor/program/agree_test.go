@@ -252,7 +252,7 @@ func drawReceipt(t *rapid.T) *protocol.Request {
 		l := protocol.Line{
 			ID: strconv.Itoa(i), Category: rapid.SampledFrom(drawCategories).Draw(t, "category"),
 			Quantity: rapid.OneOf(rapid.Just[int64](1000), rapid.Map(rapid.Int64Range(1, 9), func(v int64) int64 { return v * 1000 }), rapid.Int64Range(1, 3000)).Draw(t, "quantity"),
-			Price:    rapid.Int64Range(1, 40_000).Draw(t, "price"),
+			Price:    rapid.OneOf(rapid.Int64Range(1, 40_000), rapid.Int64Range(1, 40_000), rapid.Int64Range(1, 10_000_000_000)).Draw(t, "price"),
 		}
 		if tag := rapid.SampledFrom(drawTags).Draw(t, "tag"); tag != "" {
 			l.Tags = []string{tag}

@@ -197,13 +197,13 @@ func (t *twin) limit(i int, base []int64, rows map[string][]*big.Rat) {
 	}
 }
 
-// round is the programme's rounding of a rule's own figure.
+// round is the programme's rounding of a rule's own figure, within its bound.
 func (t *twin) round(v *big.Rat) int64 {
 	steps := new(big.Rat).Quo(v, rat(t.p.round, 1))
 	if t.p.halfUp {
 		steps = addr(steps, rat(1, 2))
 	}
-	return floorOf(steps) * t.p.round
+	return min(floorOf(steps)*t.p.round, MaxAmount)
 }
 
 func (t *twin) give(r *tRule, base []int64, row []*big.Rat, receipt bool) {
