@@ -41,19 +41,14 @@ type server struct {
 
 // newServer opens the ledger and puts the parts on it, up to the bound
 // listeners. Nothing is served before run. tell gets the story of the boot.
-func newServer(conf *config.Config, log *slog.Logger, tell func(part, format string, args ...any)) (s *server, err error) {
-	s = &server{config: conf, log: log, registry: prometheus.NewRegistry(), fatal: make(chan error, 1)}
-	defer func() {
-		if err != nil {
-			s.close()
-		}
-	}()
+func newServer(conf *config.Config, log *slog.Logger, tell func(part, format string, args ...any)) (*server, error) {
+	s := &server{config: conf, log: log, registry: prometheus.NewRegistry(), fatal: make(chan error, 1)}
 	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, step := range []func(func(part, format string, args ...any)) error{
 		s.openLedger, s.openSwitch, s.openReconciler, s.openGateway,
 	} {
 		if err := step(tell); err != nil {
-			return nil, err
+			return nil, errors.Join(err, s.close())
 		}
 	}
 	return s, nil
@@ -102,7 +97,7 @@ func (s *server) openSwitch(tell func(part, format string, args ...any)) error {
 	case s.config.Dev:
 		tell("programme", "none is published: the sample programme of --dev")
 	default:
-		tell("programme", "none is published: nothing is earned or spent; publish one with 'tillgate program publish FILE'")
+		tell("programme", "none is published: tills get 91 until one is ('tillgate program publish FILE')")
 	}
 	return nil
 }
@@ -171,12 +166,12 @@ func (s *server) checks() []gateway.Check {
 			}
 			return nil
 		}},
-		{Name: "programme", Probe: func() error {
+		{Name: "programme", Needed: true, Probe: func() error {
 			if s.config.Dev {
 				return nil
 			}
 			if all, err := s.ledger.AllPrograms(); err != nil || len(all) == 0 {
-				return errors.New("none is published: nothing is earned or spent")
+				return errors.New("none is published")
 			}
 			return nil
 		}},
