@@ -238,66 +238,82 @@ func storeBegun(fs vfs.FS) bool {
 	return err == nil
 }
 
+// A disk that fails. Pebble itself ends the process where it can't begin a new
+// log file, by a fatal error that nothing can catch; that is a crash, and
+// TestACrash… has it. So there are two kinds of bad disk here.
+var badDisks = []struct {
+	name     string
+	memtable int64
+	steps    int
+	fails    func(op errorfs.Op) bool
+	times    int64 // how many operations fail from the k-th on
+	short    int
+}{
+	// Everything fails from one moment on; the trace is so short that no log
+	// is begun but at the start.
+	{"the disk is gone", 8 << 20, 40, func(errorfs.Op) bool { return true }, 1 << 40, 3},
+	// Tables can't be written for a while: that is tried again. The manifest
+	// can't: that is the end.
+	{"tables fail three times", 32 << 10, 120, func(op errorfs.Op) bool {
+		return strings.HasSuffix(op.Path, ".sst") || strings.Contains(op.Path, "MANIFEST")
+	}, 3, 5},
+}
+
 func TestNothingIsToldAfterAWriteHasFailed(t *testing.T) {
-	total := countWrites(t)
-	for k := int64(1); k <= total; k += stride(13) {
-		failAt(t, k)
+	for _, bad := range badDisks {
+		t.Run(bad.name, func(t *testing.T) {
+			fatals, k := 0, int64(1)
+			for more := true; more; k += stride(bad.short) {
+				var fatal bool
+				more, fatal = failAt(t, k, bad.memtable, bad.steps, bad.times, bad.fails)
+				if fatal {
+					fatals++
+				}
+			}
+			t.Logf("writes up to %d failed, %d times it was the end", k, fatals)
+			require.Positive(t, fatals)
+		})
 	}
 }
 
-func countWrites(t *testing.T) int64 {
-	var n atomic.Int64
-	clock := newHandClock()
-	fs := errorfs.Wrap(vfs.NewMem(), errorfs.InjectorFunc(func(op errorfs.Op) error {
-		if modifies(op) {
-			n.Add(1)
-		}
-		return nil
-	}))
-	l := open(t, busyOptions(fs, clock))
-	live(l, clock, &told{ops: map[OpID]bool{}}, 2, 120)
-	require.NoError(t, l.Close())
-	return n.Load()
-}
-
-// failAt runs the trace with a disk whose k-th write and all after it fail.
-func failAt(t *testing.T, k int64) {
+// failAt runs a trace on a disk whose k-th matching write fails, and the next
+// ones too. more is false when there were fewer writes than k.
+func failAt(t *testing.T, k, memtable int64, steps int, times int64, fails func(errorfs.Op) bool) (more, ended bool) {
 	clock := newHandClock()
 	fs := vfs.NewCrashableMem()
 	all := &told{ops: map[OpID]bool{}}
 	var n, fatal atomic.Int64
-	var broken string
-	var once sync.Once
+	var broken atomic.Value
 	injector := errorfs.InjectorFunc(func(op errorfs.Op) error {
-		if !modifies(op) || n.Add(1) < k {
+		if !modifies(op) || !fails(op) {
 			return nil
 		}
-		once.Do(func() { broken = op.Path })
+		if at := n.Add(1); at < k || at >= k+times {
+			return nil
+		}
+		broken.CompareAndSwap(nil, op.Path)
 		return errorfs.ErrInjected
 	})
 	o := busyOptions(errorfs.Wrap(cloneable{fs}, injector), clock)
+	o.MemTableBytes = memtable
 	o.Fatal = func(error) { fatal.Add(1) }
 	l, err := Open("data", o)
 	if err == nil {
-		live(l, clock, all, 2, 120)
-		if l.failed.Load() {
-			require.Equal(t, int64(1), fatal.Load(), "write %d", k)
+		live(l, clock, all, 2, steps)
+		if closed := l.Close(); l.failed.Load() {
+			ended = true
+			require.ErrorIs(t, closed, ErrClosed)
 			require.ErrorIs(t, l.Submit(0, &task{}), ErrClosed)
-			require.ErrorIs(t, l.Close(), ErrClosed)
+			require.Equal(t, int64(1), fatal.Load(), "write %d", k)
 		} else {
-			abandon(l)
+			require.NoError(t, closed)
 		}
 	}
 	known := all.copy()
-	clone := fs.CrashClone(vfs.CrashCloneCfg{})
-	if err != nil && !strings.Contains(clone.String(), "ledger") {
-		return // nothing was begun
+	if broken.Load() == nil {
+		return false, ended
 	}
-	requireWhole(t, crash{at: k, op: broken, fs: clone, told: known}, clock, nil)
-}
-
-// abandon stops a ledger whose disk fails but which has not noticed yet.
-func abandon(l *Ledger) {
-	l.o.Fatal = func(error) {}
-	l.fail(errors.New("the test is over"))
+	clone := fs.CrashClone(vfs.CrashCloneCfg{})
+	requireWhole(t, crash{at: k, op: broken.Load().(string), fs: clone, told: known}, clock, nil)
+	return true, ended
 }

@@ -33,12 +33,18 @@ func Open(dir string, options Options) (*Ledger, error) {
 		return nil, err
 	}
 	if err := l.start(); err != nil {
-		if !l.failed.Load() { // Pebble does not close while it can't write
-			err = errors.Join(err, l.db.Close())
-		}
-		return nil, err
+		return nil, l.unopened(err)
 	}
 	return l, nil
+}
+
+// unopened closes what was half opened; Pebble does not close while it can't
+// write.
+func (l *Ledger) unopened(err error) error {
+	if l.failed.Load() {
+		return err
+	}
+	return errors.Join(err, l.db.Close())
 }
 
 // openStore opens the database and its secret and checks that they belong
@@ -55,7 +61,7 @@ func openStore(dir string, o Options, readOnly bool) (*Ledger, error) {
 		return nil, fmt.Errorf("ledger: %w", err)
 	}
 	if err := l.checkFormat(readOnly); err != nil {
-		return nil, errors.Join(err, l.db.Close())
+		return nil, l.unopened(err)
 	}
 	return l, nil
 }
@@ -63,6 +69,9 @@ func openStore(dir string, o Options, readOnly bool) (*Ledger, error) {
 // openPebble opens the database. Where Pebble can't write some of its files it
 // panics or calls the end of the process (its logger's Fatalf, which ends the
 // goroutine); while a store is being opened that is an error like any other.
+// What an earlier process wrote without a sync, and Pebble has read back from
+// the system's cache, is flushed to synced tables before it returns: all that
+// is found at the start may be told.
 func (l *Ledger) openPebble(readOnly bool) error {
 	opened := make(chan error, 1)
 	go func() {
@@ -186,8 +195,8 @@ func (l *Ledger) createFormat(check Key, readOnly bool) error {
 		n = defaultPartitions
 	}
 	rec := binary.BigEndian.AppendUint16([]byte{tagMeta, storeVersion}, uint16(n))
-	if err := l.db.Set(metaKey(nil, metaForm), append(rec, check[:]...), pebble.Sync); err != nil {
-		return err
+	if err := l.putAll(func(b *pebble.Batch) error { return b.Set(metaKey(nil, metaForm), append(rec, check[:]...), nil) }); err != nil {
+		return fmt.Errorf("ledger: the store cannot be created: %w", err)
 	}
 	return l.makePartitions(n)
 }
@@ -204,11 +213,6 @@ func (l *Ledger) makePartitions(n int) error {
 
 // start recovers the partitions' state and starts the loops.
 func (l *Ledger) start() error {
-	// What an earlier process wrote without sync may have been read back from
-	// the system's cache: it must be on disk before anything is told of it.
-	if err := l.flush(); err != nil {
-		return err
-	}
 	for _, p := range l.parts {
 		if err := p.recover(l.db); err != nil {
 			return err
@@ -235,19 +239,6 @@ func (l *Ledger) start() error {
 	go l.deliver()
 	go l.watch()
 	return nil
-}
-
-// flush writes what was recovered to tables. Pebble tries again for ever when
-// it can't; a store that is being opened does not open then.
-func (l *Ledger) flush() error {
-	flushed := make(chan error, 1)
-	go func() { flushed <- l.db.Flush() }()
-	select {
-	case err := <-flushed:
-		return err
-	case <-l.dead:
-		return errors.New("ledger: the store cannot be opened: what was recovered cannot be written")
-	}
 }
 
 // Close takes no new work, finishes what is queued, acknowledges it when it is
