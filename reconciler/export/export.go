@@ -59,7 +59,7 @@ func All(ctx context.Context, config *pgx.ConnConfig, w io.Writer, merchant stri
 			if s == &operations {
 				args = append(args, time.Unix(0, 0), time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC))
 			}
-			f, err := z.Create(s.name + ".csv")
+			f, err := create(z, s.name+".csv")
 			if err != nil {
 				return err
 			}
@@ -73,7 +73,7 @@ func All(ctx context.Context, config *pgx.ConnConfig, w io.Writer, merchant stri
 		return err
 	}
 	for _, f := range files {
-		to, err := z.Create(f.Name)
+		to, err := create(z, f.Name)
 		if err != nil {
 			return err
 		}
@@ -82,6 +82,10 @@ func All(ctx context.Context, config *pgx.ConnConfig, w io.Writer, merchant stri
 		}
 	}
 	return z.Close()
+}
+
+func create(z *zip.Writer, name string) (io.Writer, error) {
+	return z.CreateHeader(&zip.FileHeader{Name: name, Method: zip.Deflate, Modified: time.Now()})
 }
 
 // dialLimit bounds how long an export waits for a connection.

@@ -16,6 +16,7 @@ import (
 // batch is what one transaction brings in.
 type batch struct {
 	s        *state
+	tables   *tables
 	records  int
 	repeats  int
 	bytes    int
@@ -24,7 +25,16 @@ type batch struct {
 	profiles map[ledger.AccountID]profile
 	offsets  map[int]int64
 	verdicts map[string]int
+	moves    []move           // set by close
 	op       ledger.Operation // decoded into, record by record
+}
+
+// move is how far a batch brings a partition.
+type move struct {
+	partition int
+	from, to  uint64
+	booked    int64
+	window    []byte
 }
 
 // member is what the batch's records say about a member.
@@ -41,10 +51,14 @@ type profile struct {
 	asOf uint64
 }
 
+// begin opens a batch. There are two sets of tables, because one batch is
+// gathered while the one before is being committed.
 func (s *state) begin() *batch {
-	s.tables.reset()
+	s.turn = 1 - s.turn
+	t := &s.tables[s.turn]
+	t.reset()
 	return &batch{
-		s: s, first: map[int]uint64{}, members: map[ledger.AccountID]*member{},
+		s: s, tables: t, first: map[int]uint64{}, members: map[ledger.AccountID]*member{},
 		profiles: map[ledger.AccountID]profile{}, offsets: map[int]int64{}, verdicts: map[string]int{},
 	}
 }
@@ -56,10 +70,21 @@ func (b *batch) empty() bool {
 // errMoved says that somebody else has projected meanwhile.
 var errMoved = errors.New("another process projects into the same schema")
 
+// close ends the gathering: what the batch needs of the state is fixed, which
+// goes on to the next one.
+func (b *batch) close() {
+	b.memberRows()
+	for n, from := range b.first {
+		at := &b.s.partitions[n]
+		b.moves = append(b.moves, move{partition: n, from: from, to: at.sequence, booked: at.booked, window: at.window.save()})
+	}
+	// In one order, so that two projectors don't lock rows crosswise.
+	slices.SortFunc(b.moves, func(x, y move) int { return x.partition - y.partition })
+}
+
 // commit brings the batch in: the positions first, whose rows are thereby
 // locked against a second projector, then the rows.
 func (b *batch) commit(ctx context.Context, conn *pgx.Conn) error {
-	b.memberRows()
 	tx, err := conn.Begin(ctx)
 	if err != nil {
 		return err
@@ -68,27 +93,19 @@ func (b *batch) commit(ctx context.Context, conn *pgx.Conn) error {
 	if err := b.move(ctx, tx); err != nil {
 		return err
 	}
-	if err := b.s.tables.flush(ctx, tx); err != nil {
+	if err := b.tables.flush(ctx, tx); err != nil {
 		return err
 	}
 	return tx.Commit(ctx)
 }
 
 func (b *batch) move(ctx context.Context, tx pgx.Tx) error {
-	var partitions []int32
-	var from, to []int64
-	var booked []time.Time
-	var windows [][]byte
-	for n := range b.first {
-		partitions = append(partitions, int32(n))
-	}
-	slices.Sort(partitions)
-	for _, n := range partitions {
-		at := &b.s.partitions[n]
-		from = append(from, int64(b.first[int(n)]))
-		to = append(to, int64(at.sequence))
-		booked = append(booked, time.Unix(0, at.booked))
-		windows = append(windows, at.window.save())
+	n := len(b.moves)
+	partitions, from, to := make([]int32, n), make([]int64, n), make([]int64, n)
+	booked, windows := make([]time.Time, n), make([][]byte, n)
+	for i, m := range b.moves {
+		partitions[i], from[i], to[i] = int32(m.partition), int64(m.from), int64(m.to)
+		booked[i], windows[i] = time.Unix(0, m.booked), m.window
 	}
 	tag, err := tx.Exec(ctx, `UPDATE positions p SET sequence = n.moved, booked_at = n.booked_at, window_state = n.window_state
 		FROM unnest($1::int[], $2::bigint[], $3::bigint[], $4::timestamptz[], $5::bytea[]) AS n(partition, was, moved, booked_at, window_state)
@@ -96,12 +113,12 @@ func (b *batch) move(ctx context.Context, tx pgx.Tx) error {
 	if err != nil {
 		return fmt.Errorf("moving the positions: %w", err)
 	}
-	if int(tag.RowsAffected()) != len(partitions) {
+	if int(tag.RowsAffected()) != n {
 		return errMoved
 	}
-	for n, next := range b.offsets {
+	for partition, next := range b.offsets {
 		if _, err := tx.Exec(ctx, `INSERT INTO profile_offsets (partition, next) VALUES ($1, $2)
-			ON CONFLICT (partition) DO UPDATE SET next = excluded.next`, n, next); err != nil {
+			ON CONFLICT (partition) DO UPDATE SET next = excluded.next`, partition, next); err != nil {
 			return fmt.Errorf("moving the profiles' offsets: %w", err)
 		}
 	}
@@ -184,7 +201,7 @@ func (b *batch) add(r *stream.Record) error {
 // rows writes what the record becomes. Everything that can fail comes before
 // the first row.
 func (b *batch) rows(op *ledger.Operation, data []byte, at *partition) error {
-	t := &b.s.tables
+	t := b.tables
 	switch op.Kind {
 	case ledger.KindWindow:
 		sealed, err := openWindow(op)
@@ -261,7 +278,7 @@ func (p *Projector) addProfile(b *batch, in *stream.Profile) {
 // memberRows stages what was gathered about members and their profiles: one
 // row each, as an upsert needs.
 func (b *batch) memberRows() {
-	t := b.s.tables.members
+	t := b.tables.members
 	for id, m := range b.members {
 		t.begin()
 		t.accountID(id)
@@ -274,7 +291,7 @@ func (b *batch) memberRows() {
 		t.bigint(int64(m.wanted))
 		t.end()
 	}
-	t = b.s.tables.profiles
+	t = b.tables.profiles
 	for id, p := range b.profiles {
 		t.begin()
 		t.accountID(id)

@@ -201,85 +201,29 @@ func (p *Projector) session(ctx context.Context) error {
 		return err
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
-	p.publish(state)
+	for i := range state.partitions {
+		p.projected[i].Store(state.partitions[i].sequence)
+	}
+	p.loaded.Store(true)
+	p.tell()
 	p.setTrouble(nil)
 
 	ctx, cancel := context.WithCancel(ctx)
-	deliveries := make(chan Delivery, 4)
+	defer cancel()
+	f := &flow{p: p, s: state, conn: conn, deliveries: make(chan Delivery, 4), committed: make(chan error, 1)}
 	ended := make(chan error, 1)
-	go func() {
-		ended <- p.o.Source.Follow(ctx, state.positions(), func(d Delivery) error {
-			select {
-			case deliveries <- d:
-				return nil
-			case <-ctx.Done():
-				return ctx.Err()
-			}
-		})
-	}()
-	stopped := false
-	defer func() {
-		cancel()
-		if !stopped {
-			<-ended
-		}
-	}()
-	for {
-		select {
-		case err := <-ended:
-			stopped = true
-			return err
-		case d := <-deliveries:
-			if err := p.batch(ctx, conn, state, d, deliveries); err != nil {
-				return err
-			}
-		case <-state.retry():
-			return state.stuck()
-		}
+	go func() { ended <- p.o.Source.Follow(ctx, state.positions(), f.deliver(ctx)) }()
+	err, over := f.run(ctx, ended)
+	cancel()
+	if !over {
+		<-ended
 	}
+	f.finish()
+	return err
 }
 
-// batch takes what is there, up to the bounds, and commits it.
-func (p *Projector) batch(ctx context.Context, conn *pgx.Conn, s *state, d Delivery, more <-chan Delivery) error {
-	b := s.begin()
-	linger := time.NewTimer(p.o.Linger)
-	defer linger.Stop()
-	for open := true; open; {
-		p.accept(s, b, &d)
-		if b.records >= p.o.BatchRecords || b.bytes >= p.o.BatchBytes {
-			break
-		}
-		select {
-		case d = <-more:
-		case <-linger.C:
-			open = false
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-	if b.empty() {
-		return nil
-	}
-	start := time.Now()
-	_, err := p.breaker.Execute(func() (struct{}, error) {
-		ctx, cancel := context.WithTimeout(ctx, p.o.Timeout)
-		defer cancel()
-		return struct{}{}, b.commit(ctx, conn)
-	})
-	if err != nil {
-		return err
-	}
-	p.m.batch(b, time.Since(start))
-	p.publish(s)
-	return nil
-}
-
-// publish makes the state's positions visible and wakes who waits for them.
-func (p *Projector) publish(s *state) {
-	for i := range s.partitions {
-		p.projected[i].Store(s.partitions[i].sequence)
-	}
-	p.loaded.Store(true)
+// tell wakes who waits for the projection to move.
+func (p *Projector) tell() {
 	p.mu.Lock()
 	close(p.moved)
 	p.moved = make(chan struct{})

@@ -17,7 +17,8 @@ type state struct {
 	partitions []partition
 	profiles   []int64
 	behind     []ledger.AccountID
-	tables     tables
+	tables     [2]tables
+	turn       int // which tables the open batch has
 	again      *time.Timer
 }
 
@@ -102,8 +103,8 @@ func (p *Projector) load(ctx context.Context, conn *pgx.Conn) (*state, error) {
 	if err := Bind(ctx, conn, p.o.Store, p.o.Partitions); err != nil {
 		return nil, err
 	}
-	s := &state{tables: newTables(), partitions: make([]partition, p.o.Partitions)}
-	if err := s.tables.createStages(ctx, conn); err != nil {
+	s := &state{tables: [2]tables{newTables(), newTables()}, partitions: make([]partition, p.o.Partitions)}
+	if err := s.tables[0].createStages(ctx, conn); err != nil {
 		return nil, err
 	}
 	rows, err := conn.Query(ctx, "SELECT partition, sequence, coalesce((extract(epoch FROM booked_at) * 1000000)::bigint, 0), window_state FROM positions")

@@ -58,9 +58,16 @@ func (t *tables) all() [8]*copyTable {
 	return [...]*copyTable{t.operations, t.lines, t.rules, t.lots, t.windows, t.shifts, t.members, t.profiles}
 }
 
+// sessionSettings are the projector's own. A commit need not wait for
+// PostgreSQL's disk: rows and position are one transaction, so that what a crash
+// there takes back is projected again. The staging tables of a batch fit the
+// buffers.
+const sessionSettings = "SET synchronous_commit = off; SET temp_buffers = '32MB';\n"
+
 // createStages makes the staging tables in one exchange.
 func (t *tables) createStages(ctx context.Context, c *pgx.Conn) error {
 	var sql strings.Builder
+	sql.WriteString(sessionSettings)
 	for _, one := range t.all() {
 		sql.WriteString(one.createStage())
 	}

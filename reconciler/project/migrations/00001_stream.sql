@@ -111,11 +111,9 @@ CREATE TABLE operations (
         + leg_expired + leg_adjusted + leg_referral + leg_transit = 0)
 );
 -- Exports read a merchant's records in booking order.
-CREATE INDEX operations_booked ON operations (merchant, booked_at, id);
+CREATE INDEX operations_booked ON operations (merchant, booked_at);
 -- A member's history, newest first, and the newest balance of each account.
 CREATE INDEX operations_account ON operations (account, id DESC) WHERE account IS NOT NULL;
--- A receipt, as people ask for it.
-CREATE INDEX operations_receipt ON operations (receipt) WHERE receipt <> '';
 -- The office's list is short, the table is long.
 CREATE INDEX operations_office ON operations (kind, target) WHERE kind IN ('park', 'resolve');
 

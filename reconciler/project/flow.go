@@ -1,0 +1,116 @@
+package project
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// flow makes batches of what a source delivers and commits them, one behind
+// the other: while PostgreSQL works on one the next is decoded and gathered.
+type flow struct {
+	p          *Projector
+	s          *state
+	conn       *pgx.Conn
+	deliveries chan Delivery
+
+	flying    *batch // is being committed; nil if none is
+	begun     time.Time
+	committed chan error
+}
+
+// deliver hands deliveries over and blocks while the projector is busy.
+func (f *flow) deliver(ctx context.Context) func(Delivery) error {
+	return func(d Delivery) error {
+		select {
+		case f.deliveries <- d:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// run projects until something fails; over says that the source has ended.
+func (f *flow) run(ctx context.Context, ended <-chan error) (err error, over bool) {
+	for err == nil {
+		select {
+		case err = <-ended:
+			return err, true
+		case d := <-f.deliveries:
+			err = f.batch(ctx, d)
+		case err = <-f.committed:
+			err = f.landed(err)
+		case <-f.s.retry():
+			err = f.s.stuck()
+		}
+	}
+	return err, false
+}
+
+// batch gathers what is there, up to the bounds, and begins to commit it when
+// the batch before has been.
+func (f *flow) batch(ctx context.Context, d Delivery) error {
+	o := &f.p.o
+	b := f.s.begin()
+	linger := time.NewTimer(o.Linger)
+	defer linger.Stop()
+	for open := true; open; {
+		f.p.accept(f.s, b, &d)
+		if b.records >= o.BatchRecords || b.bytes >= o.BatchBytes {
+			break
+		}
+		select {
+		case d = <-f.deliveries:
+		case <-linger.C:
+			open = false
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	if f.flying != nil {
+		if err := f.landed(<-f.committed); err != nil {
+			return err
+		}
+	}
+	if b.empty() {
+		return nil
+	}
+	b.close()
+	f.flying, f.begun = b, time.Now()
+	go func() { f.committed <- f.commit(ctx, b) }()
+	return nil
+}
+
+func (f *flow) commit(ctx context.Context, b *batch) error {
+	_, err := f.p.breaker.Execute(func() (struct{}, error) {
+		ctx, cancel := context.WithTimeout(ctx, f.p.o.Timeout)
+		defer cancel()
+		return struct{}{}, b.commit(ctx, f.conn)
+	})
+	return err
+}
+
+// landed takes note of a commit that has ended.
+func (f *flow) landed(err error) error {
+	b := f.flying
+	f.flying = nil
+	if err != nil {
+		return err
+	}
+	f.p.m.batch(b, time.Since(f.begun))
+	for _, m := range b.moves {
+		f.p.projected[m.partition].Store(m.to)
+	}
+	f.p.tell()
+	return nil
+}
+
+// finish waits for the commit under way, because its connection is about to
+// be closed.
+func (f *flow) finish() {
+	if f.flying != nil {
+		f.landed(<-f.committed)
+	}
+}
