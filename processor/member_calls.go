@@ -3,6 +3,7 @@ package processor
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -19,7 +20,7 @@ var _ = serve(protocol.CallIssueCode, plan{
 })
 
 var _ = serve(protocol.CallMemberEvent, plan{
-	kind: ledger.KindEvent, keyed: true, route: routeTarget, decide: decideEvent,
+	kind: ledger.KindEvent, keyed: true, route: routeEvent, decide: decideEvent,
 })
 
 var _ = serve(protocol.CallSetTier, plan{
@@ -91,6 +92,18 @@ func tellCode(t *Task) {
 	if t.request().Caller.Role != protocol.RoleTill {
 		t.response().OneTimeCode = t.s.drawCode(&t.op)
 	}
+}
+
+// ownEvents are those that the server itself knows of: nobody posts them.
+var ownEvents = []string{"registered", "first_purchase", "birthday", "inactive", "bought"}
+
+// routeEvent refuses events that are not the caller's to tell.
+func routeEvent(t *Task) {
+	if slices.Contains(ownEvents, t.request().Event) {
+		t.refuse(protocol.InvalidRequest, "event", "the server notices this event by itself; it can't be posted")
+		return
+	}
+	routeTarget(t)
 }
 
 // decideEvent notes an event of the member.

@@ -314,3 +314,16 @@ func FuzzProfile(f *testing.F) {
 		require.Equal(t, p.identifiers(), q.identifiers())
 	})
 }
+
+func TestEvents(t *testing.T) {
+	s := openShop(t, string(program.Sample))
+	m := s.approved(s.member("+77010000001", ""))
+	r := s.office(protocol.CallMemberEvent, m.Member.ID)
+	r.Event = "app_installed"
+	require.Equal(t, "noted", s.approved(r).Status)
+	r = s.office(protocol.CallMemberEvent, m.Member.ID)
+	r.Event = "first_purchase"
+	res := s.ask(r)
+	require.Equal(t, protocol.InvalidRequest, res.Code)
+	require.Equal(t, "event", res.Field)
+}

@@ -10,6 +10,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	_ "time/tzdata" // stores name their zones; a machine without zone files serves them too
 )
 
 func main() {
