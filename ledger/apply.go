@@ -10,6 +10,7 @@ import "strings"
 // A record that would take more than there is, or break another invariant,
 // gets a [RefusedError]; the account is spoiled then, so apply to a copy.
 func Apply(a *Account, op *Operation) error {
+	lots := len(a.Lots)
 	if err := applyIdentity(a, op); err != nil {
 		return err
 	}
@@ -22,11 +23,18 @@ func Apply(a *Account, op *Operation) error {
 	if len(a.Lots) > tidyLots {
 		a.Lots = mergeOldest(a.Lots, a.Through)
 	}
-	if len(a.Lots) > MaxLots {
+	if len(a.Lots) > MaxLots && len(a.Lots) > lots && givesPoints(op) {
 		return refuse(op, "the account would have more than %d lots", MaxLots)
 	}
 	a.Scheduled = dueMinute(a)
 	return nil
+}
+
+// givesPoints reports whether the operation brings points that were not the
+// account's before. Only such a one may be refused for the number of lots:
+// the end of a hold, a return, what falls due must always be booked.
+func givesPoints(op *Operation) bool {
+	return op.Drop == 0 && op.Due == 0 && op.Kind != KindReturn && op.Kind != KindReverse
 }
 
 func applyIdentity(a *Account, op *Operation) error {

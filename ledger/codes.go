@@ -10,6 +10,13 @@ func (tx *Tx) PutCode(hash Key, account AccountID, until int64) error {
 		return ErrPartition
 	}
 	s := tx.s
+	if former, _, ok, err := tx.Code(hash); err != nil {
+		return err
+	} else if ok { // drawn again: it is no longer whose it was
+		if err := tx.endCode(former); err != nil {
+			return err
+		}
+	}
 	if err := tx.endCode(account); err != nil {
 		return err
 	}

@@ -191,25 +191,43 @@ func (p *parcel) Decide(tx *Tx) error {
 	return nil
 }
 
-// book records one transfer, or parks it if its account does not exist: its
-// points stay in transit until the office has decided.
+// book records one transfer. What cannot be booked is parked: its points stay
+// in transit until the office has decided, and it holds up none behind it.
 func (p *parcel) book(tx *Tx, le *letter) error {
 	h, err := tx.account(le.transfer.To)
 	if err != nil {
 		return err
 	}
+	if h == nil {
+		return p.park(tx, le, "the account of an incoming transfer does not exist")
+	}
+	op := le.operation(tx, KindPostIn)
+	op.Status, op.Account, op.Merchant = "booked", h.ID, h.Merchant
+	postIn(&h.Account, &le.transfer, op)
+	var refused *RefusedError
+	switch _, err := tx.append(op); {
+	case err == nil:
+		p.booked++
+		return nil
+	case errors.As(err, &refused):
+		return p.park(tx, le, "an incoming transfer was refused: "+refused.Why)
+	default:
+		return err
+	}
+}
+
+func (le *letter) operation(tx *Tx, kind Kind) *Operation {
 	op := &tx.s.owed
 	resetOperation(op)
-	op.Source, op.SourceIndex, op.At = le.op, le.index, tx.now
-	if h == nil {
-		op.Kind, op.Status, op.Detail = KindPark, SaleParked.String(), "the account of an incoming transfer does not exist"
-		p.lost++
-	} else {
-		op.Kind, op.Status, op.Account, op.Merchant = KindPostIn, "booked", h.ID, h.Merchant
-		postIn(&h.Account, &le.transfer, op)
-		p.booked++
-	}
-	_, err = tx.append(op)
+	op.Kind, op.Source, op.SourceIndex, op.At = kind, le.op, le.index, tx.now
+	return op
+}
+
+func (p *parcel) park(tx *Tx, le *letter, why string) error {
+	op := le.operation(tx, KindPark)
+	op.Status, op.Detail = SaleParked.String(), why
+	p.lost++
+	_, err := tx.append(op)
 	return err
 }
 

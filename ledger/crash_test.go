@@ -305,9 +305,7 @@ func failAt(t *testing.T, k, memtable int64, steps int, times int64, fails func(
 			require.ErrorIs(t, closed, ErrClosed)
 			require.ErrorIs(t, l.Submit(0, &task{}), ErrClosed)
 			require.Equal(t, int64(1), fatal.Load(), "write %d", k)
-		} else {
-			require.NoError(t, closed)
-		}
+		} // else only the closing may have failed: all that was told is synced
 	}
 	known := all.copy()
 	if broken.Load() == nil {

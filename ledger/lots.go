@@ -10,8 +10,9 @@ const (
 	// million million units, far above any shop's year and far below what
 	// the sum of MaxLots lots could overflow.
 	MaxPoints = 1_000_000_000_000_000
-	// MaxLots bounds the lots of an account. With terms by the day an account
-	// has one lot a day at most; see mergeOldest for what comes before.
+	// MaxLots is from how many lots on an account takes no new points. With
+	// terms by the day it has one lot a day at most; see mergeOldest for what
+	// comes before. What holds and returns give back is always taken.
 	MaxLots = 1024
 	// MaxHolds bounds the holds that an account may have at one time. A card
 	// that a firm's staff share has a few; more is a till gone wild.

@@ -34,7 +34,7 @@ type Stats struct {
 	Due                uint64 // records of what fell due
 	Swept              uint64 // accounts that the sweeper looked at
 	Delivered          uint64 // transfers booked to their account
-	Undeliverable      uint64 // transfers parked for want of an account
+	Undeliverable      uint64 // transfers that were parked
 
 	Stalls, SlowDisk, BackgroundErrors uint64
 	DupsRejected                       uint64 // too many requests under one duplicate key

@@ -143,7 +143,8 @@ func (tx *Tx) Create(id AccountID, merchant string) error {
 	return err
 }
 
-// Dups are the requests remembered under a duplicate key.
+// Dups are the requests remembered under a duplicate key. The list lies in
+// room of the shard's: it is valid until the next Dups, PutDups or Append.
 func (tx *Tx) Dups(key Key) ([]DupEntry, error) {
 	s := tx.s
 	rec, ok, err := s.get(hashKey(s.kbuf[:0], spaceDups, key))
@@ -179,14 +180,17 @@ func (tx *Tx) fresh(entries []DupEntry) []DupEntry {
 	n := 0
 	for i := range entries {
 		if entries[i].Time >= oldest {
-			entries[n] = entries[i]
+			// Exchanged, not copied: each keeps a room of its own for the
+			// lists that are decoded into it next.
+			entries[n], entries[i] = entries[i], entries[n]
 			n++
 		}
 	}
 	return entries[:n]
 }
 
-// Receipts are the operations known by a receipt ([Ledger.ReceiptKey]).
+// Receipts are the operations known by a receipt ([Ledger.ReceiptKey]). The
+// list is valid until the next Receipts or Append.
 func (tx *Tx) Receipts(key Key) ([]ReceiptEntry, error) {
 	s := tx.s
 	rec, ok, err := s.get(hashKey(s.kbuf[:0], spaceReceipts, key))

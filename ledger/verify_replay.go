@@ -141,19 +141,27 @@ func (v *verifier) arrival() error {
 func (v *verifier) sameArrival(t *Transfer) {
 	r, op := v.part, &v.part.op
 	a := r.accounts[t.To]
-	if op.Kind == KindPark {
-		if a != nil {
-			v.finding("a transfer is parked though its account exists")
+	if a == nil {
+		if op.Kind != KindPark {
+			v.finding("a transfer is booked to account %s, which does not exist", t.To)
 		}
 		return
 	}
-	if a == nil || op.Account != t.To {
+	again := &r.again
+	resetOperation(again)
+	again.Kind, again.Account, again.Time = KindPostIn, t.To, op.Time
+	postIn(a, t, again)
+	if op.Kind == KindPark {
+		copyAccount(r.spare, a)
+		if Apply(r.spare, again) == nil {
+			v.finding("a transfer is parked that can be booked")
+		}
+		return
+	}
+	if op.Account != t.To {
 		v.finding("a transfer to account %s is booked elsewhere", t.To)
 		return
 	}
-	resetOperation(&r.again)
-	postIn(a, t, &r.again)
-	again := &r.again
 	if again.Into != op.Into || again.Owed != op.Owed || again.Legs[LegTransit] != op.Legs[LegTransit] ||
 		!slices.Equal(again.Lots, op.Lots) || !slices.Equal(again.Sums, op.Sums) || len(again.Transfers) != len(op.Transfers) {
 		v.finding("a transfer is booked otherwise than it was sent")

@@ -1,0 +1,251 @@
+package ledger
+
+import "slices"
+
+// staged is a write beside the journal record.
+type staged struct {
+	key      smallKey
+	from, to int // of tx.stage; to < 0: delete
+}
+
+// derive stages what is written beside the journal record.
+func (tx *Tx) derive(op *Operation) error {
+	if err := tx.deriveSale(op); err != nil {
+		return err
+	}
+	for i := range op.Dups {
+		if err := tx.deriveDup(op, &op.Dups[i]); err != nil {
+			return err
+		}
+	}
+	if err := tx.deriveReceipt(op); err != nil {
+		return err
+	}
+	if key, entry, ok := shiftOf(tx.s.l, op); ok {
+		tx.stageStart(shiftEntryKey(tx.s.kbuf[:0], key, op.ID))
+		tx.stage = appendShift(tx.stage, &entry)
+		tx.stageEnd()
+	}
+	if err := tx.deriveParked(op); err != nil {
+		return err
+	}
+	for i := range op.Transfers {
+		tx.stageStart(transferKey(tx.s.kbuf[:0], op.ID, uint16(i)))
+		tx.stage = appendTransfer(tx.stage, &op.Transfers[i])
+		tx.stageEnd()
+	}
+	return nil
+}
+
+func (tx *Tx) stageStart(key []byte) {
+	tx.staged = append(tx.staged, staged{key: small(key), from: len(tx.stage)})
+}
+
+func (tx *Tx) stageEnd() { tx.staged[len(tx.staged)-1].to = len(tx.stage) }
+
+func (tx *Tx) flushStage() {
+	for i := range tx.staged {
+		w := &tx.staged[i]
+		key := append(tx.s.kbuf[:0], w.key.b[:w.key.n]...)
+		if w.to < 0 {
+			tx.s.delete(key)
+			continue
+		}
+		tx.s.set(key, tx.stage[w.from:w.to])
+	}
+}
+
+func (tx *Tx) deriveSale(op *Operation) error {
+	id := saleOf(op)
+	if id == 0 {
+		return nil
+	}
+	if id.Partition() != tx.p.id {
+		return refuse(op, "its sale %s is of another partition", id)
+	}
+	s := tx.s
+	s.sale = Sale{Lines: s.sale.Lines[:0], Pins: s.sale.Pins[:0], Restored: s.sale.Restored[:0]}
+	// A hold that ends here has no sale yet, and a new operation neither.
+	if id != op.ID && op.Drop != id {
+		if _, err := s.loadSale(id, &s.sale); err != nil {
+			return err
+		}
+	}
+	if err := applySale(&s.sale, op); err != nil {
+		return err
+	}
+	if s.sale.ID != 0 {
+		tx.stageStart(saleKey(s.kbuf[:0], id))
+		tx.stage = appendSale(tx.stage, &s.sale)
+		tx.stageEnd()
+	}
+	return nil
+}
+
+// deriveDup adds the request to those remembered under its key; one that is
+// there already learns under which DE7 it came.
+func (tx *Tx) deriveDup(op *Operation, ref *DupRef) error {
+	s := tx.s
+	ref.Entry.Time = op.Time
+	ref.Entry.Op = op.ID
+	if ref.Entry.Mark {
+		ref.Entry.Op = 0
+	}
+	s.dups = s.dups[:0]
+	if !tx.isKnown || tx.known != ref.Key {
+		rec, ok, err := s.get(hashKey(s.kbuf[:0], spaceDups, ref.Key))
+		if err != nil {
+			return err
+		}
+		if ok {
+			if s.dups, err = decodeDups(rec, s.dups); err != nil {
+				return err
+			}
+		}
+	}
+	entries := mergeDup(tx.fresh(s.dups), &ref.Entry)
+	s.dups = entries
+	if len(entries) > s.l.o.MaxDups {
+		s.l.stats.dupsRejected.Add(1)
+		return ErrDupsFull
+	}
+	tx.isKnown = false
+	tx.stageStart(hashKey(s.kbuf[:0], spaceDups, ref.Key))
+	tx.stage = appendDups(tx.stage, entries)
+	tx.stageEnd()
+	return nil
+}
+
+func mergeDup(entries []DupEntry, e *DupEntry) []DupEntry {
+	i := slices.IndexFunc(entries, func(old DupEntry) bool {
+		return old.Disc == e.Disc && old.Mark == e.Mark && old.Class == e.Class &&
+			(!e.Mark || slices.Equal(old.Sent, e.Sent)) // marks of two messages are two
+	})
+	if i < 0 {
+		e2 := *e
+		e2.Sent = slices.Clone(e.Sent) // the list's room is used again, the caller's is his
+		return append(entries, e2)
+	}
+	old := &entries[i]
+	sent := old.Sent
+	*old = *e
+	old.Sent = sent
+	for _, de7 := range e.Sent {
+		if !slices.Contains(old.Sent, de7) {
+			old.Sent = append(old.Sent, de7)
+		}
+	}
+	return entries
+}
+
+// receiptOf names the operation that a receipt number stands for; 0 for none.
+func receiptOf(op *Operation) OpID {
+	if op.Receipt == "" || op.Terminal == "" || op.Declined() {
+		return 0
+	}
+	switch op.Kind {
+	case KindAuthorize, KindAmend:
+		return op.Hold
+	case KindConfirm:
+		return op.Parent
+	case KindAccrue, KindRedeem, KindReturn:
+		return op.ID
+	}
+	return 0
+}
+
+// maxReceipts bounds the operations kept under one receipt number of a
+// terminal: a till that counts from one every day fills three years.
+const maxReceipts = 1024
+
+func (tx *Tx) deriveReceipt(op *Operation) error {
+	entry := ReceiptEntry{Shift: op.Shift, Op: receiptOf(op), Time: op.Time}
+	entry.Mark = op.Kind == KindMark && op.Receipt != "" && op.Terminal != ""
+	if entry.Op == 0 && !entry.Mark {
+		return nil
+	}
+	s := tx.s
+	key := s.l.ReceiptKey(op.Merchant, op.Store, op.Terminal, op.Receipt)
+	known, err := tx.Receipts(key)
+	if err != nil {
+		return err
+	}
+	for i := range known {
+		if old := &known[i]; old.Op == entry.Op && old.Mark == entry.Mark {
+			if old.Shift == entry.Shift {
+				return nil
+			}
+			known = slices.Delete(known, i, i+1)
+			break
+		}
+	}
+	if len(known) >= maxReceipts {
+		known = slices.Delete(known, 0, len(known)-maxReceipts+1)
+	}
+	known = append(known, entry)
+	s.seen = known
+	tx.stageStart(hashKey(s.kbuf[:0], spaceReceipts, key))
+	tx.stage = appendReceipts(tx.stage, known)
+	tx.stageEnd()
+	return nil
+}
+
+// shiftOf is the operation's entry in its till's shift, if it belongs there.
+func shiftOf(l *Ledger, op *Operation) (Key, ShiftEntry, bool) {
+	if op.Shift == "" || op.Terminal == "" || op.Declined() && op.Kind != KindShift {
+		return Key{}, ShiftEntry{}, false
+	}
+	e := ShiftEntry{
+		Op: op.ID, Sale: saleOf(op), Kind: op.Kind, Undoes: op.Undoes, Time: op.Time, At: op.At,
+		Receipt: op.Receipt, Status: op.Status, Flags: op.Flags,
+		Total: op.Total, Discount: op.Discount, Redeemed: op.Redeemed, Payable: op.Payable,
+		Points: op.Points, Earned: op.Earned,
+	}
+	switch op.Kind {
+	case KindAuthorize:
+		e.Sale = op.ID // a receipt that was printed and never confirmed differs
+	case KindAmend:
+		e.Sale = op.Parent
+	}
+	switch op.Kind {
+	case KindAuthorize, KindAmend, KindConfirm, KindAccrue, KindRedeem, KindReturn, KindReverse, KindShift, KindPark, KindResolve:
+		return l.ShiftKey(op.Merchant, op.Store, op.Terminal, op.Shift), e, true
+	}
+	return Key{}, ShiftEntry{}, false
+}
+
+func (tx *Tx) deriveParked(op *Operation) error {
+	if op.Declined() {
+		return nil
+	}
+	switch op.Kind {
+	case KindPark:
+		p := parkedOf(op)
+		tx.stageStart(parkedKey(tx.s.kbuf[:0], op.ID))
+		tx.stage = appendParked(tx.stage, &p)
+		tx.stageEnd()
+	case KindResolve:
+		if op.Target.Partition() != tx.p.id {
+			return refuse(op, "the parked message %s is of another partition", op.Target)
+		}
+		_, ok, err := tx.s.get(parkedKey(tx.s.kbuf[:0], op.Target))
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return refuse(op, "%s is not parked", op.Target)
+		}
+		tx.stageStart(parkedKey(tx.s.kbuf[:0], op.Target))
+		tx.staged[len(tx.staged)-1].to = -1
+	}
+	return nil
+}
+
+func parkedOf(op *Operation) Parked {
+	return Parked{
+		ID: op.ID, Account: op.Account, Parent: op.Parent, Time: op.Time, At: op.At,
+		Merchant: op.Merchant, Terminal: op.Terminal, Store: op.Store, Receipt: op.Receipt,
+		Shift: op.Shift, Detail: op.Detail,
+		Total: op.Total, Redeemed: op.Redeemed, Payable: op.Payable,
+	}
+}
