@@ -95,11 +95,21 @@ func (r *Reconciler) Connect(dsn string) error {
 	r.dsn = dsn
 	r.projector = project.New(project.Options{
 		Config: config, Store: StoreID(r.parts.Ledger), Partitions: r.parts.Ledger.Partitions(),
-		Source: r.source(), Open: r.parts.Ledger.OpenProfile, Synced: r.parts.Ledger.Synced,
+		Source: r.source(), Open: r.parts.Ledger.OpenProfile, Synced: r.parts.Ledger.Synced, Booked: r.booked,
 		BatchRecords: r.o.Batch, Logger: r.parts.Logger, Registerer: r.parts.Registerer,
 	})
 	close(r.connected)
 	return nil
+}
+
+// booked is the booking time of a record, 0 if the ledger has none of that id.
+func (r *Reconciler) booked(id ledger.OpID) (int64, error) {
+	var op ledger.Operation
+	found, err := r.parts.Ledger.Operation(id, &op)
+	if err != nil || !found {
+		return 0, err
+	}
+	return op.Time, nil
 }
 
 // source is the way of the journal to the projector.

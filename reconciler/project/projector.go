@@ -40,9 +40,12 @@ type Options struct {
 	Source     Source
 	// Open decrypts a sealed profile into its JSON.
 	Open func(ledger.AccountID, []byte) ([]byte, error)
-	// Synced is how far a partition's journal goes, for the lag; nil if the
-	// ledger is in another process.
+	// Synced is how far a partition's journal goes, and Booked the booking time
+	// of one of its records (0 if there is none); nil if the ledger is in
+	// another process. They are for the lag, and to refuse a database that
+	// holds another history than the ledger.
 	Synced func(partition int) uint64
+	Booked func(ledger.OpID) (int64, error)
 
 	// BatchRecords and BatchBytes end a batch, whichever is reached first.
 	// Larger ones gain nothing more (the COPY dominates by then) and lose

@@ -135,12 +135,23 @@ func (p *Projector) load(ctx context.Context, conn *pgx.Conn) (*state, error) {
 // ledger was restored from an older copy. Going on would mix two histories.
 var ErrAhead = errors.New("PostgreSQL holds records that this ledger does not have (was it restored from an older backup?): bring back the newer ledger, or have the schema built anew from the journal")
 
+// aheadOfLedger compares the newest record of each partition with the
+// ledger's: a ledger that was restored and has grown since has another one in
+// its place.
 func (p *Projector) aheadOfLedger(s *state) error {
-	if p.o.Synced == nil {
-		return nil
-	}
 	for i := range s.partitions {
-		if s.partitions[i].sequence > p.o.Synced(i) {
+		at := &s.partitions[i]
+		if p.o.Synced != nil && at.sequence > p.o.Synced(i) {
+			return ErrAhead
+		}
+		if p.o.Booked == nil || at.sequence == 0 {
+			continue
+		}
+		booked, err := p.o.Booked(ledger.NewOpID(i, at.sequence))
+		if err != nil {
+			return err
+		}
+		if booked/1000 != at.booked/1000 { // PostgreSQL keeps microseconds
 			return ErrAhead
 		}
 	}

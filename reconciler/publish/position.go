@@ -1,6 +1,7 @@
 package publish
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -131,9 +132,10 @@ func (p *Publisher) align(ctx context.Context, partition int) error {
 		return fmt.Errorf("%w: %s holds the records of another one", stream.ErrOtherTopic, p.o.Topic)
 	}
 	there := tail.Envelope.ID.Sequence() // 0 without a message
-	if there > p.o.Ledger.Synced(partition) {
-		return fmt.Errorf("%w: %s holds records of partition %d that this ledger does not have (was it restored from an older backup?)",
-			stream.ErrOtherTopic, p.o.Topic, partition)
+	if ok {
+		if err := p.sameHistory(&tail); err != nil {
+			return err
+		}
 	}
 	// Never forwards: that the newest message is there says nothing about
 	// those before it.
@@ -141,6 +143,22 @@ func (p *Publisher) align(ctx context.Context, partition int) error {
 		p.o.Logger.Warn("the topic holds less than was published; the records are sent again",
 			"topic", p.o.Topic, "partition", partition, "published", at, "there", there)
 		p.position[partition].Store(there)
+	}
+	return nil
+}
+
+// sameHistory holds the newest message of a partition against the ledger's own
+// record: a ledger that was restored from an older backup does not have it, or
+// has another one in its place by now.
+func (p *Publisher) sameHistory(tail *stream.Message) error {
+	id := tail.Envelope.ID
+	records, err := stream.ReadChunk(p.o.Ledger, id.Partition(), id.Sequence()-1, 1, 1)
+	if err != nil {
+		return err
+	}
+	if len(records) == 0 || !bytes.Equal(records[0].Data, tail.Value) {
+		return fmt.Errorf("%w: %s holds records of partition %d that this ledger does not have (was it restored from an older backup?)",
+			stream.ErrOtherTopic, p.o.Topic, id.Partition())
 	}
 	return nil
 }
