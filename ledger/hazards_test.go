@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -54,22 +55,22 @@ func TestRememberedRequestsKeepTheirOwnTimes(t *testing.T) {
 	put(old, DupEntry{Disc: "a", Sent: []string{"1"}}, DupEntry{Disc: "b", Sent: []string{"2"}})
 	must(t, l, 0, func(tx *Tx) error {
 		entries, err := tx.Dups(old)
-		require.NoError(t, err)
+		assert.NoError(t, err)
 		entries[0].Time = 1 // long ago: it is dropped
 		return tx.PutDups(old, entries)
 	})
 	put(fresh, DupEntry{Disc: "c", Sent: []string{"3"}}, DupEntry{Disc: "d", Sent: []string{"4"}})
 	must(t, l, 0, func(tx *Tx) error {
 		entries, err := tx.Dups(old)
-		require.NoError(t, err)
+		assert.NoError(t, err)
 		entries[0].Time = 1
 		if err := tx.PutDups(old, entries); err != nil {
 			return err
 		}
 		entries, err = tx.Dups(fresh)
-		require.NoError(t, err)
-		require.Equal(t, []string{"3"}, entries[0].Sent)
-		require.Equal(t, []string{"4"}, entries[1].Sent)
+		assert.NoError(t, err)
+		assert.Equal(t, []string{"3"}, entries[0].Sent)
+		assert.Equal(t, []string{"4"}, entries[1].Sent)
 		return nil
 	})
 	// What a caller's operation keeps is not the ledger's room either.
@@ -121,8 +122,8 @@ func TestWhatFallsDueIsNeverRefusedForTheNumberOfLots(t *testing.T) {
 	must(t, l, 0, func(tx *Tx) error {
 		a, err := tx.Account(id)
 		if err == nil {
-			require.Empty(t, a.Holds)
-			require.EqualValues(t, 5*(MaxLots+100), a.Balance().Available)
+			assert.Empty(t, a.Holds)
+			assert.EqualValues(t, 5*(MaxLots+100), a.Balance().Available)
 		}
 		return err
 	})
@@ -189,14 +190,14 @@ func TestACodeDrawnAgainIsNotEndedByItsFormerOwner(t *testing.T) {
 	must(t, l, 0, func(tx *Tx) error { return tx.PutCode(Key{2}, first, until) })
 	must(t, l, 0, func(tx *Tx) error {
 		whose, _, ok, err := tx.Code(Key{1})
-		require.True(t, ok)
-		require.Equal(t, second, whose)
+		assert.True(t, ok)
+		assert.Equal(t, second, whose)
 		return err
 	})
 	must(t, l, 0, func(tx *Tx) error { return tx.endCode(second) })
 	must(t, l, 0, func(tx *Tx) error {
 		_, _, ok, err := tx.Code(Key{1})
-		require.False(t, ok)
+		assert.False(t, ok)
 		return err
 	})
 }
