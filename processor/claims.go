@@ -2,6 +2,7 @@ package processor
 
 import (
 	"bytes"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -76,6 +77,11 @@ insert:
 	c.keys[i] = k
 	c.n++
 	return true
+}
+
+// has reports whether a key is in the set.
+func (c *claimSet) has(k ledger.Key) bool {
+	return slices.Contains(c.keys[:c.n], k)
 }
 
 type claimResult uint8

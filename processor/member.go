@@ -15,7 +15,7 @@ import (
 
 var _ = serve(protocol.CallCreateMember, plan{
 	kind: ledger.KindEnrol, keyed: true,
-	claim: claimProfile, route: routeEnrol, decide: decideEnrol, complete: completeEnrol,
+	claim: claimEnrol, route: routeEnrol, decide: decideEnrol, complete: completeEnrol,
 })
 
 var _ = serve(protocol.CallGetMember, plan{route: routeTarget, decide: decideShow})
@@ -127,6 +127,8 @@ func routeReferrer(t *Task) {
 		t.refuse(protocol.ReferrerNotAllowed, "referrer", "nobody invites oneself")
 	case !found:
 		t.refuse(protocol.MemberNotFound, "referrer", "the referrer is no member")
+	case !t.claim.has(t.s.friendsKey(r.Caller.Merchant, id)):
+		t.refuse(protocol.Unavailable, "", "the referrer is being changed at this moment; try again")
 	default:
 		t.who.second = id
 		t.refuseCircle(id)
@@ -243,6 +245,9 @@ func decideEnrol(t *Task, tx *ledger.Tx) error {
 	t.op.Registered, t.op.Referrer = true, t.who.second
 	t.op.Status = "registered"
 	if err := t.record(tx); err != nil {
+		return err
+	}
+	if err := t.befriend(tx); err != nil {
 		return err
 	}
 	return t.putProfile(tx, func(p *profile) {

@@ -13,7 +13,7 @@ import (
 )
 
 // The small calls about one member: one-time codes, events, tiers by hand,
-// who invited whom, history.
+// history.
 
 var _ = serve(protocol.CallIssueCode, plan{
 	kind: ledger.KindCode, keyed: true, route: routeTarget, decide: decideCode, complete: tellCode,
@@ -26,8 +26,6 @@ var _ = serve(protocol.CallMemberEvent, plan{
 var _ = serve(protocol.CallSetTier, plan{
 	kind: ledger.KindTier, keyed: true, route: routeTarget, decide: decideTier,
 })
-
-var _ = serve(protocol.CallReferral, plan{route: routeTarget, decide: decideReferral})
 
 var _ = serve(protocol.CallOperations, plan{route: routeTarget, decide: decideOperations})
 
@@ -145,23 +143,6 @@ func decideTier(t *Task, tx *ledger.Tx) error {
 	t.op.Status, t.op.Tier, t.op.TierUntil, t.op.Detail = "assigned", r.Tier, r.Until.Unix, r.Reason
 	t.op.Offset = r.Until.Offset
 	return t.record(tx)
-}
-
-// decideReferral tells who invited the member.
-func decideReferral(t *Task, tx *ledger.Tx) error {
-	a, err := t.member(tx)
-	if err != nil || t.redirect != 0 || t.refused() {
-		return err
-	}
-	r := t.response()
-	r.Member.ID = a.ID.String()
-	if a.Registered {
-		r.Member.ReferralCode = t.s.referralCode(a.Merchant, a.ID)
-	}
-	if a.Referrer != 0 {
-		r.Referrer = a.Referrer.String()
-	}
-	return nil
 }
 
 const (

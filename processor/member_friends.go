@@ -1,0 +1,143 @@
+package processor
+
+import (
+	"tillgate/ledger"
+	"tillgate/protocol"
+)
+
+// Who invited whom. A member's account names who invited it; the other way
+// round is a chain of links: one key leads from a member to the friend invited
+// last, another from each friend to the one before. Both are written in the
+// batch of the friend's registration, whatever partition that is in, while the
+// registration owns the first key: two friends at the same moment wait for
+// each other.
+
+var _ = serve(protocol.CallReferral, plan{route: routeReferral, decide: decideReferral})
+
+const (
+	// maxFriends bounds the friends that one answer lists, the newest of each
+	// level first: a page that people read.
+	maxFriends = 500
+	// maxLevel is how deep the list goes, which is as deep as rewards go (F1).
+	maxLevel = 3
+)
+
+// friendsKey leads to the friend whom a member invited last.
+func (s *Switch) friendsKey(merchant string, id ledger.AccountID) ledger.Key {
+	return s.ledger.Hash("friends", merchant, id.String())
+}
+
+// friendBeforeKey leads from a friend to the one invited before by the same
+// member.
+func (s *Switch) friendBeforeKey(merchant string, id ledger.AccountID) ledger.Key {
+	return s.ledger.Hash("friend before", merchant, id.String())
+}
+
+// claimEnrol owns the identifiers of a registration, and the list of friends
+// of who invited it.
+func claimEnrol(t *Task) {
+	claimProfile(t)
+	r := t.request()
+	if r.Profile.Referrer.Kind == protocol.NoIdentifier {
+		return
+	}
+	id, found, err := t.s.referrer(r.Caller.Merchant, r.Profile.Referrer)
+	switch {
+	case err != nil:
+		t.internal("a referrer can't be read", err)
+	case found:
+		t.claim.add(t.s.friendsKey(r.Caller.Merchant, id))
+	}
+}
+
+// befriend puts the member who registers at the head of the referrer's list,
+// in the batch of the record before it.
+func (t *Task) befriend(tx *ledger.Tx) error {
+	if t.who.second == 0 {
+		return nil
+	}
+	merchant := t.request().Caller.Merchant
+	list := t.s.friendsKey(merchant, t.who.second)
+	newest, err := tx.Link(list)
+	if err != nil {
+		return err
+	}
+	if newest != nil {
+		if err := tx.PutLink(t.s.friendBeforeKey(merchant, t.who.account), *newest); err != nil {
+			return err
+		}
+	}
+	return tx.PutLink(list, ledger.Link{Account: t.who.account})
+}
+
+// routeReferral reads the lists on the caller's goroutine: they lie in many
+// partitions. What was read is on disk before the answer goes out.
+func routeReferral(t *Task) {
+	routeTarget(t)
+	if t.refused() {
+		return
+	}
+	if err := t.friends(); err != nil {
+		t.internal("a list of friends can't be read", err)
+		return
+	}
+	if err := t.s.ledger.WaitSynced(); err != nil {
+		t.internal("a list of friends is not on disk", err)
+	}
+}
+
+// friends lists whom the member invited, then whom those invited, and so on.
+func (t *Task) friends() error {
+	r := t.response()
+	above := []ledger.AccountID{t.who.account}
+	for level := 1; level <= maxLevel && len(above) > 0; level++ {
+		var below []ledger.AccountID
+		for _, id := range above {
+			invited, err := t.invited(id, maxFriends-len(r.Friends))
+			if err != nil {
+				return err
+			}
+			for _, a := range invited {
+				r.Friends = append(r.Friends, protocol.Friend{ID: a.ID.String(), Level: level, Since: a.Joined})
+				below = append(below, a.ID)
+			}
+		}
+		above = below
+	}
+	return nil
+}
+
+// invited are up to limit members whom one has invited, the newest first.
+// Erased ones are left out: nobody may find them.
+func (t *Task) invited(id ledger.AccountID, limit int) ([]*ledger.Account, error) {
+	merchant := t.request().Caller.Merchant
+	var all []*ledger.Account
+	link, err := t.s.ledger.Link(t.s.friendsKey(merchant, id))
+	for ; err == nil && link != nil && len(all) < limit; link, err = t.s.ledger.Link(t.s.friendBeforeKey(merchant, link.Account)) {
+		a, err := t.s.ledger.Account(link.Account)
+		if err != nil {
+			return nil, err
+		}
+		if a != nil && !a.Erased {
+			all = append(all, a)
+		}
+	}
+	return all, err
+}
+
+// decideReferral tells who invited the member.
+func decideReferral(t *Task, tx *ledger.Tx) error {
+	a, err := t.member(tx)
+	if err != nil || t.redirect != 0 || t.refused() {
+		return err
+	}
+	r := t.response()
+	r.Member.ID = a.ID.String()
+	if a.Registered {
+		r.Member.ReferralCode = t.s.referralCode(a.Merchant, a.ID)
+	}
+	if a.Referrer != 0 {
+		r.Referrer = a.Referrer.String()
+	}
+	return nil
+}
