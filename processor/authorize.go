@@ -180,14 +180,14 @@ func (t *Task) quote(tx *ledger.Tx) error {
 	res.Call, res.Created = protocol.CallQuote, false
 	res.Skipped = append(res.Skipped, t.decision.Skipped...)
 	if !t.who.fresh {
-		res.Member.Name = t.name()
+		res.Member.Name = t.name(tx)
 	}
 	return nil
 }
 
 // name is the member's name for a quote's slip; "" where none is known.
-func (t *Task) name() string {
-	plain, err := t.s.ledger.Profile(t.who.account)
+func (t *Task) name(tx *ledger.Tx) string {
+	plain, err := tx.Profile(t.who.account)
 	if err != nil || len(plain) == 0 {
 		return ""
 	}

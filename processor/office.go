@@ -65,14 +65,14 @@ func parkedView(p *ledger.Parked) protocol.Parked {
 // parkedKind says in a word what waits.
 func parkedKind(p *ledger.Parked) string {
 	switch {
-	case p.Parent != 0:
+	case p.Parent != 0, p.Detail == becauseUnknownHold:
 		return "confirm"
 	case p.Total != 0:
 		return "accrual"
 	case p.Account != 0:
 		return "adjustment"
 	}
-	return "confirm" // of a hold that is not known
+	return "confirm"
 }
 
 // routeParked goes to the partition of the parked record.

@@ -311,14 +311,23 @@ func (t *Task) reverseHoldOf(tx *ledger.Tx) error {
 	return t.reverseHold(tx)
 }
 
-// bookedBy looks back over an account's records for the accrual that the
-// office has booked of a parked message; 0 if it has rejected it.
+// bookedBy looks for the accrual that the office has booked of a parked
+// message; 0 if it has rejected it.
 func (t *Task) bookedBy(tx *ledger.Tx, last ledger.OpID) (ledger.OpID, error) {
-	for n := 0; n < maxWalk && last != 0 && last != t.otherID; n++ {
+	parked := t.otherID
+	return t.lookBack(tx, last, func(op *ledger.Operation) bool {
+		return op.Kind == ledger.KindAccrue && op.Target == parked
+	})
+}
+
+// lookBack walks back over an account's records, up to maxWalk of them, to the
+// newest that is meant; 0 if there is none.
+func (t *Task) lookBack(tx *ledger.Tx, last ledger.OpID, meant func(*ledger.Operation) bool) (ledger.OpID, error) {
+	for n := 0; n < maxWalk && last != 0 && last.Partition() == tx.Partition(); n++ {
 		if err := read(tx, last, &t.side); err != nil {
 			return 0, err
 		}
-		if t.side.Kind == ledger.KindAccrue && t.side.Target == t.otherID {
+		if meant(&t.side) {
 			return last, nil
 		}
 		last = t.side.Prev
@@ -328,17 +337,21 @@ func (t *Task) bookedBy(tx *ledger.Tx, last ledger.OpID) (ledger.OpID, error) {
 
 // reverseWaiting undoes a transaction whose confirm waits for the office.
 func (t *Task) reverseWaiting(tx *ledger.Tx, sale *ledger.Sale) error {
-	var waiting ledger.OpID
-	err := t.s.ledger.ParkedAll(func(p *ledger.Parked) bool {
-		if p.Parent == sale.ID {
-			waiting = p.ID
-		}
-		return waiting == 0
+	a, err := tx.Account(sale.Account)
+	if err != nil {
+		return err
+	}
+	waiting, err := t.lookBack(tx, a.Last, func(op *ledger.Operation) bool {
+		return op.Kind == ledger.KindPark && op.Parent == sale.ID
 	})
 	if err != nil {
 		return err
 	}
-	if waiting != 0 {
+	waits, err := tx.Parked(waiting)
+	if err != nil {
+		return err
+	}
+	if waits != nil {
 		if err := t.dropParked(tx, waiting, sale.ID); err != nil {
 			return err
 		}
