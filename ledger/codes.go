@@ -27,7 +27,14 @@ func (tx *Tx) PutCode(hash Key, account AccountID, until int64) error {
 	return nil
 }
 
-// endCode deletes the account's code, if it has one.
+// EndCode deletes the account's code, if it has one.
+func (tx *Tx) EndCode(account AccountID) error {
+	if account.Partition(len(tx.s.l.parts)) != tx.p.id {
+		return ErrPartition
+	}
+	return tx.endCode(account)
+}
+
 func (tx *Tx) endCode(account AccountID) error {
 	s := tx.s
 	old, ok, err := s.get(codeOfKey(s.kbuf[:0], tx.p.id, account))

@@ -194,7 +194,7 @@ func TestACodeDrawnAgainIsNotEndedByItsFormerOwner(t *testing.T) {
 		assert.Equal(t, second, whose)
 		return err
 	})
-	must(t, l, 0, func(tx *Tx) error { return tx.endCode(second) })
+	must(t, l, 0, func(tx *Tx) error { return tx.EndCode(second) })
 	must(t, l, 0, func(tx *Tx) error {
 		_, _, ok, err := tx.Code(Key{1})
 		assert.False(t, ok)

@@ -12,7 +12,7 @@ var _ = serve(protocol.CallAdjust, plan{
 })
 
 var _ = serve(protocol.CallMerge, plan{
-	kind: ledger.KindMerge, keyed: true, route: routeMerge, decide: decideMerge,
+	kind: ledger.KindMerge, keyed: true, claim: claimMerge, route: routeMerge, decide: decideMerge,
 })
 
 // flagSecondPerson marks a parked adjustment: another person than the one who
@@ -75,6 +75,11 @@ func (t *Task) adjust(op *ledger.Operation, points, now int64) bool {
 // profileClaim is the key that whoever writes another account's profile owns.
 func (s *Switch) profileClaim(id string) ledger.Key { return s.ledger.Hash("profile", id) }
 
+// claimMerge lets one merge of a merchant's members be decided at a time: two
+// into each other, or three in a ring, would send points round for ever. They
+// are an office's, and rare.
+func claimMerge(t *Task) { t.claim.add(t.s.ledger.Hash("merge", t.request().Caller.Merchant)) }
+
 // routeMerge finds the account that is given up and the one that takes over.
 func routeMerge(t *Task) {
 	r := t.request()
@@ -133,7 +138,10 @@ func decideMerge(t *Task, tx *ledger.Tx) error {
 		t.op.Owed = -a.Deficit
 	}
 	t.op.Transfers = append(t.op.Transfers, out)
-	return t.record(tx)
+	if err := t.record(tx); err != nil {
+		return err
+	}
+	return tx.EndCode(t.who.account) // it would be used up where the other lives
 }
 
 // spentOf are an account's sums by day. What is older than the days that are

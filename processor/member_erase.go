@@ -117,6 +117,9 @@ func (e *eraseTask) Decide(tx *ledger.Tx) error {
 	if _, err := tx.Append(&op); err != nil {
 		return err
 	}
+	if err := tx.EndCode(e.id); err != nil {
+		return err
+	}
 	for _, id := range p.identifiers() {
 		key, _ := e.s.identifierKey(e.merchant, id.Kind, id.Value)
 		if err := tx.DeleteLink(key); err != nil {

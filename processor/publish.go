@@ -16,7 +16,8 @@ import (
 // Publication of programmes. The document goes into the ledger first; then
 // every partition's journal gets a record of it; then decisions see it. A
 // crash in between leaves a version that the next start takes up: it is in
-// force from then on, and New completes its records.
+// force from then on, and New completes its records. What fails in between is
+// taken up by the next publication.
 
 var (
 	_ = serve(protocol.CallGetProgram, plan{direct: getProgram})
@@ -104,6 +105,9 @@ func putProgram(t *Task) error {
 	}
 	t.s.programs.publish.Lock()
 	defer t.s.programs.publish.Unlock()
+	if err := t.s.takeUp(r.Caller.Merchant); err != nil {
+		return err
+	}
 	last, err := t.s.newest(r.Caller.Merchant)
 	if err != nil {
 		return err
@@ -163,6 +167,35 @@ func (s *Switch) announce(row *ledger.Program, compiled *program.Program) error 
 	if err := s.ledger.PutProgram(*row); err != nil {
 		return err
 	}
+	return s.bringIn(row, compiled)
+}
+
+// takeUp brings in versions that are stored and not known to decisions: their
+// publication failed half-way. The caller has the publication's lock.
+func (s *Switch) takeUp(merchant string) error {
+	list, err := s.ledger.Programs(merchant)
+	if err != nil {
+		return err
+	}
+	for i := range list {
+		row := &list[i]
+		if _, known := s.programs.published(merchant).Number(row.Version); known {
+			continue
+		}
+		compiled, problems := program.Compile(row.Doc)
+		if compiled == nil {
+			return fmt.Errorf("programme version %d of merchant %q does not compile: %v", row.Version, row.Merchant, problems)
+		}
+		if err := s.bringIn(row, compiled); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// bringIn records a stored version in every partition and makes it known to
+// decisions.
+func (s *Switch) bringIn(row *ledger.Program, compiled *program.Program) error {
 	if err := s.recordProgram(row); err != nil {
 		return err
 	}

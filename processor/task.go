@@ -9,8 +9,9 @@ import (
 	"tillgate/protocol"
 )
 
-// maxHops bounds how often a request follows a merged account to the next.
-const maxHops = 4
+// maxHops bounds how often a request follows a merged account to the next. An
+// alias leads on for ever and merges make no circle: nobody is merged as often.
+const maxHops = 1000
 
 // Task is one exchange on its way through the switch. It implements
 // [ledger.Task]. Tasks are pooled: everything in one is scratch space that

@@ -1,0 +1,102 @@
+package processor
+
+import (
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tillgate/ledger"
+	"tillgate/protocol"
+)
+
+// merge is a request to merge one member into another.
+func (s *shop) merge(from, into string) protocol.Request {
+	r := s.office(protocol.CallMerge, from)
+	r.Into, r.Reason = into, "the same person"
+	return r
+}
+
+// Two members who are merged into each other at one moment: one goes into the
+// other, never both, or their points would travel in a circle for ever.
+func TestTwoMergesAtOnceMakeNoCircle(t *testing.T) {
+	s := openShop(t, small)
+	for n := range 10 {
+		a, b := ledger.AccountID(1000+2*n), ledger.AccountID(1001+2*n)
+		s.enrol(a, "41"+strconv.Itoa(100000+n), "", ledger.LotPart{Active: 1, Points: 100})
+		s.enrol(b, "42"+strconv.Itoa(100000+n), "", ledger.LotPart{Active: 1, Points: 50})
+		// Nothing is decided before both were looked up.
+		begin, free := make(chan struct{}), make(chan error, 4)
+		for p := range s.ledger.Partitions() {
+			require.NoError(t, s.ledger.Submit(p, &testTask{func(*ledger.Tx) error { <-begin; return nil }, free}))
+		}
+		var wait sync.WaitGroup
+		for _, r := range []protocol.Request{s.merge(a.String(), b.String()), s.merge(b.String(), a.String())} {
+			wait.Add(1)
+			s.s.Submit(&protocol.Exchange{Request: r, Done: func(*protocol.Exchange) { wait.Done() }})
+		}
+		close(begin)
+		wait.Wait()
+		one, err := s.ledger.Account(a)
+		require.NoError(t, err)
+		two, err := s.ledger.Account(b)
+		require.NoError(t, err)
+		require.True(t, one.Into == 0 || two.Into == 0, "merged into each other")
+		require.True(t, one.Into != 0 || two.Into != 0, "neither was merged")
+	}
+}
+
+// However often a member was merged on, what led to the first leads to the last.
+func TestAnAliasLeadsOnForEver(t *testing.T) {
+	s := openShop(t, small)
+	const many = 12
+	for n := range many {
+		s.enrol(ledger.AccountID(100+n), "430000"+strconv.Itoa(10+n), "", ledger.LotPart{Active: 1, Points: 10})
+	}
+	for n := range many - 1 {
+		s.approved(s.merge(ledger.AccountID(100+n).String(), ledger.AccountID(101+n).String()))
+	}
+	last := ledger.AccountID(100 + many - 1)
+	require.Eventually(t, func() bool {
+		a := s.account(last)
+		return a.Balance().Available == many*10
+	}, 10*time.Second, time.Millisecond)
+	sale := s.approved(s.sale(protocol.CallAccrue, byCard("43000010"), 1000, 0))
+	require.Equal(t, last.String(), sale.Member.ID)
+	s.enrol(99, "43000099", "")
+	s.approved(s.merge(ledger.AccountID(99).String(), ledger.AccountID(100).String()))
+	requireSound(t, s)
+}
+
+// A one-time code spends once, also where its member was merged after it was
+// issued.
+func TestACodeOfAMergedMemberSpendsOnce(t *testing.T) {
+	s := openShop(t, small)
+	s.enrol(7, "4000001", "", ledger.LotPart{Active: 1, Points: 10000})
+	for id := ledger.AccountID(8); id < 16; id++ {
+		s.enrol(id, "41000"+strconv.Itoa(int(id)+10), "", ledger.LotPart{Active: 1, Points: 10000})
+		issue := s.office(protocol.CallIssueCode, id.String())
+		issue.Caller.Role = protocol.RoleCheckout
+		code := protocol.Identifier{Kind: protocol.ByCode, Value: s.approved(issue).OneTimeCode}
+		s.approved(s.merge(id.String(), ledger.AccountID(7).String()))
+		first := s.ask(s.sale(protocol.CallRedeem, code, 1000, 100))
+		second := s.ask(s.sale(protocol.CallRedeem, code, 1000, 100))
+		require.False(t, first.Code.OK() && second.Code.OK(), "spent twice with one code")
+		s.later(16 * time.Minute)
+	}
+}
+
+// A publication that was cut short is completed by the next one, and what is
+// said to be in force is.
+func TestAPublicationThatWasCutShortIsTakenUp(t *testing.T) {
+	s := openShop(t, "")
+	require.NoError(t, s.ledger.PutProgram(ledger.Program{Version: 1, Published: s.clock.Load(), From: s.clock.Load(), Doc: []byte(small)}))
+	put := s.office(protocol.CallPutProgram, "")
+	put.Caller.Role = protocol.RoleAdmin
+	put.Document = []byte(small)
+	s.approved(put)
+	s.enrol(7, "4000001", "")
+	require.Equal(t, int64(100), s.approved(s.sale(protocol.CallAccrue, byCard("4000001"), 1000, 0)).Earned)
+}
