@@ -1,0 +1,178 @@
+package ledger
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/stretchr/testify/require"
+)
+
+// journalOf are an account's records, oldest first.
+func journalOf(t testing.TB, l *Ledger, id AccountID) (all []Operation) {
+	t.Helper()
+	require.NoError(t, l.WaitSynced())
+	require.NoError(t, l.Journal(id.Partition(len(l.parts)), 1, func(_ OpID, rec []byte) bool {
+		var op Operation
+		require.NoError(t, DecodeOperation(rec, &op))
+		if op.Account == id {
+			all = append(all, op)
+		}
+		return true
+	}))
+	return all
+}
+
+// dueLife gives an account something of everything that falls due.
+func dueLife(t testing.TB, l *Ledger, id AccountID) {
+	hour := int64(time.Hour)
+	must(t, l, id.Partition(len(l.parts)), func(tx *Tx) error {
+		now := tx.Now()
+		ops := []*Operation{
+			{Kind: KindEnrol},
+			{Kind: KindAdjust, Lots: []LotPart{{Active: now, Expires: now + 5*hour, Points: 100}}, Legs: [LegCount]int64{LegAdjusted: -100}},
+			{Kind: KindAdjust, Lots: []LotPart{{Active: now + 2*hour, Points: 50}}, Legs: [LegCount]int64{LegAdjusted: -50}},
+			{Kind: KindAdjust, Owed: -20, Legs: [LegCount]int64{LegAdjusted: 20}},
+			{
+				Kind: KindAuthorize, Hold: HoldSelf, HoldUntil: now + hour,
+				Lots: []LotPart{{Active: now, Expires: now + 5*hour, Points: -40}}, Pins: []LotPart{{Active: now, Expires: now + 5*hour, Points: 40}},
+			},
+			{Kind: KindTier, Tier: "VIP", TierUntil: now + 4*hour},
+		}
+		for _, op := range ops {
+			op.Account = id
+			if _, err := tx.Append(op); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// dueTold is what the books say about what fell due, without when it was booked.
+type dueTold struct {
+	kind  Kind
+	after time.Duration
+	legs  [LegCount]int64
+	now   Balance
+}
+
+func dueRecords(t testing.TB, l *Ledger, id AccountID, began int64) (all []dueTold) {
+	for _, op := range journalOf(t, l, id) {
+		if op.Due != 0 {
+			all = append(all, dueTold{op.Kind, time.Duration(op.Due - began), op.Legs, op.After})
+		}
+	}
+	return all
+}
+
+func TestWhatFallsDueIsTheSameWhetherOrNotASweeperRan(t *testing.T) {
+	want := []dueTold{
+		{KindExpire, time.Hour, [LegCount]int64{LegAvailable: 40, LegHeld: -40}, Balance{100, 50, 0, -20}},
+		{KindActivate, 2 * time.Hour, [LegCount]int64{LegAvailable: 30, LegPending: -50, LegDeficit: 20}, Balance{130, 0, 0, 0}},
+		{KindTier, 4 * time.Hour, [LegCount]int64{}, Balance{130, 0, 0, 0}},
+		{KindLapse, 5 * time.Hour, [LegCount]int64{LegAvailable: -100, LegExpired: 100}, Balance{30, 0, 0, 0}},
+	}
+	id := AccountID(99)
+	p := id.Partition(4)
+	for name, pass := range map[string]func(l *Ledger, c *handClock){
+		"nobody looks for a day": func(l *Ledger, c *handClock) { c.move(24 * time.Hour) },
+		"swept every half hour": func(l *Ledger, c *handClock) {
+			for range 48 {
+				c.move(30 * time.Minute)
+				require.NoError(t, l.Sweep())
+			}
+		},
+		"looked at to the nanosecond": func(l *Ledger, c *handClock) {
+			for range 24 {
+				c.move(time.Hour)
+				must(t, l, p, func(tx *Tx) error { _, err := tx.Account(id); return err })
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			clock := newHandClock()
+			l := open(t, quiet(vfs.NewMem(), clock))
+			defer func() { require.NoError(t, l.Close()) }()
+			began := clock.read()
+			dueLife(t, l, id)
+			pass(l, clock)
+			must(t, l, p, func(tx *Tx) error {
+				a, err := tx.Account(id)
+				require.Empty(t, a.Tier)
+				require.Equal(t, Balance{Available: 30}, a.Balance())
+				return err
+			})
+			require.Equal(t, want, dueRecords(t, l, id, began))
+			requireSound(t, l)
+			require.Empty(t, dump(t, l, "q"), "nothing is left in the due index")
+		})
+	}
+}
+
+// With real timers in virtual time: the loops sweep and seal by themselves.
+func TestTheLoopsSweepAndSealByThemselves(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := quiet(vfs.NewMem(), newHandClock())
+		o.Clock, o.SweepEvery, o.WindowAge = nil, 0, 0
+		l := open(t, o)
+		id := AccountID(99)
+		began := time.Now().UnixNano()
+		dueLife(t, l, id)
+		time.Sleep(time.Hour + 2*time.Minute)
+		synctest.Wait()
+		a, err := l.Account(id)
+		require.NoError(t, err)
+		require.Empty(t, a.Holds, "the hold has ended though nobody asked")
+		time.Sleep(6 * time.Hour)
+		synctest.Wait()
+		records := dueRecords(t, l, id, began)
+		require.Len(t, records, 4)
+		for _, op := range journalOf(t, l, id) {
+			if op.Due != 0 {
+				require.LessOrEqual(t, op.Time-op.Due, int64(2*time.Minute), "a sweeper comes within the minute")
+			}
+		}
+		require.Positive(t, l.Stats().Windows)
+		require.Equal(t, uint64(0), l.Stats().ClockJumps)
+		requireSound(t, l)
+		require.NoError(t, l.Close())
+	})
+}
+
+func TestTimeNeverGoesBackAndAJumpIsTold(t *testing.T) {
+	clock := newHandClock()
+	fs := vfs.NewMem()
+	l := open(t, quiet(fs, clock))
+	var seen []int64
+	look := func() {
+		must(t, l, 0, func(tx *Tx) error {
+			seen = append(seen, tx.Now())
+			require.Equal(t, tx.Now(), tx.Now())
+			_, err := tx.Append(&Operation{Kind: KindEvent})
+			return err
+		})
+	}
+	look()
+	look()
+	clock.move(30 * time.Second)
+	look()
+	require.Zero(t, l.Stats().ClockJumps)
+	clock.move(-time.Hour)
+	look()
+	look()
+	require.Equal(t, uint64(1), l.Stats().ClockJumps)
+	require.NoError(t, l.Close())
+	l = open(t, quiet(fs, clock))
+	require.Equal(t, uint64(1), l.Stats().ClockJumps, "the journal is an hour ahead of the clock")
+	look()
+	clock.move(2 * time.Hour)
+	look()
+	require.Equal(t, uint64(2), l.Stats().ClockJumps)
+	for i := 1; i < len(seen); i++ {
+		require.Greater(t, seen[i], seen[i-1])
+	}
+	require.Equal(t, clock.read(), seen[len(seen)-1])
+	require.NoError(t, l.Close())
+}
