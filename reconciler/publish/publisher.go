@@ -225,7 +225,7 @@ func (p *Publisher) worker(ctx context.Context, first int) {
 	changed, end := p.o.Ledger.Subscribe()
 	defer end()
 	for ctx.Err() == nil {
-		busy := false
+		busy, failed := false, false
 		for n := first; n < len(p.position); n += p.o.Workers {
 			published, err := p.batch(ctx, n)
 			if err != nil {
@@ -233,10 +233,13 @@ func (p *Publisher) worker(ctx context.Context, first int) {
 				if errors.Is(err, kafka.UnknownTopicOrPartition) {
 					return
 				}
-				stream.Sleep(ctx, p.o.Pause)
-				break
+				failed = true // the other partitions may fare better
 			}
 			busy = busy || published
+		}
+		if failed {
+			stream.Sleep(ctx, p.o.Pause)
+			continue
 		}
 		if busy {
 			continue
