@@ -92,7 +92,7 @@ func (tx *Tx) deriveDup(op *Operation, ref *DupRef) error {
 		ref.Entry.Op = 0
 	}
 	s.dups = s.dups[:0]
-	if !tx.isKnown || tx.known != ref.Key {
+	if !ref.New && (!tx.isKnown || tx.known != ref.Key) {
 		rec, ok, err := s.get(hashKey(s.kbuf[:0], spaceDups, ref.Key))
 		if err != nil {
 			return err

@@ -97,6 +97,10 @@ type Hint struct {
 type DupRef struct {
 	Key   Key
 	Entry DupEntry
+	// New says that nothing is remembered under the key: the decider has looked
+	// while it owned the key, so that Append need not look again. It is not
+	// recorded.
+	New bool
 }
 
 // Transfer is an outgoing posting: parts that are to be booked to another

@@ -265,6 +265,7 @@ func hintItem(c *coder, h *Hint) {
 func dupRefItem(c *coder, d *DupRef) {
 	c.raw(d.Key[:])
 	dupItem(c, &d.Entry)
+	d.New = false
 }
 
 const transferMin = 10
