@@ -109,23 +109,42 @@ func (t *Task) run() {
 	}
 	t.partition = t.homeless()
 	if t.plan.direct != nil {
-		if !t.refused() {
-			if err := t.plan.direct(t); err != nil {
-				t.fault(err)
-				return
-			}
-		}
-		t.finish()
+		t.runDirect()
 		return
 	}
 	if !t.refused() && t.plan.route != nil {
 		t.plan.route(t)
 	}
-	if t.refused() && !(t.plan.keyed && t.dups.n > 0 && t.refusal.code.Remembered()) {
+	if t.refused() && !t.refusal.code.Remembered() {
 		t.finish()
 		return
 	}
+	// A refusal goes the same way, also one that is not recorded: what it was
+	// concluded from may not be on disk yet.
 	t.enter()
+}
+
+// runDirect serves a call without a shard, and waits until what it has read is
+// on disk.
+func (t *Task) runDirect() {
+	if t.refused() {
+		t.finish()
+		return
+	}
+	err := t.plan.direct(t)
+	if err == nil {
+		err = t.s.ledger.WaitSynced()
+	}
+	switch {
+	case err == nil:
+		t.finish()
+	case errors.Is(err, ledger.ErrOverloaded):
+		t.shed(protocol.Overloaded, "the server is overloaded; try again")
+	case errors.Is(err, ledger.ErrClosed):
+		t.shed(protocol.Unavailable, "the server is stopping")
+	default:
+		t.fault(err)
+	}
 }
 
 // enter hands the task to its shard.
