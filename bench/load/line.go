@@ -2,6 +2,7 @@ package load
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -106,25 +107,22 @@ func (l *line) count(o Outcome, due, now time.Time) {
 
 // closed keeps the connection's requests in flight: as many new ones as have
 // been answered, in one write, whenever no answer is left in the buffer.
-func (l *line) closed(o *Options) {
+func (l *line) closed(ctx context.Context, o *Options) {
 	defer l.conn.Close()
 	end := l.from.Add(o.Duration)
 	r := bufio.NewReaderSize(l.conn, 64<<10)
-	sending := true
-	for {
-		if sending {
-			now := time.Now()
-			if o.Duration > 0 && now.After(end) {
-				sending = false
-				l.conn.SetReadDeadline(now.Add(patience))
-			}
-			for sending && l.room() && !l.all(o) {
-				l.add(now.Sub(l.begin))
-			}
-			if err := l.flush(); err != nil {
-				l.err = err
-				return
-			}
+	l.conn.SetReadDeadline(end.Add(patience))
+	for ctx.Err() == nil {
+		now := time.Now()
+		if o.Duration <= 0 {
+			l.conn.SetReadDeadline(now.Add(patience)) // an answer in all this time
+		}
+		for (o.Duration <= 0 || now.Before(end)) && l.room() && !l.all(o) {
+			l.add(now.Sub(l.begin))
+		}
+		if err := l.flush(); err != nil {
+			l.err = err
+			return
 		}
 		if l.idle() {
 			return // everything is answered, and nothing more may be sent

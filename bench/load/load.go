@@ -139,7 +139,7 @@ func runClosed(ctx context.Context, lines []*line, o *Options) {
 	defer stop()
 	var busy sync.WaitGroup
 	for _, l := range lines {
-		busy.Go(func() { l.closed(o) })
+		busy.Go(func() { l.closed(ctx, o) })
 	}
 	busy.Wait()
 }

@@ -24,7 +24,8 @@ type Server struct {
 	Args   []string // further arguments of serve
 	Env    []string // further environment
 	Plain  bool     // without --dev: no sample programme, no PostgreSQL of its own
-	// Took is how long the last start took, until /readyz said yes.
+	Ready  string   // path that says whether the server is ready; /readyz if empty
+	// Took is how long the last start took, until it said that it is ready.
 	Took time.Duration
 
 	mu    sync.Mutex
@@ -95,6 +96,10 @@ func (s *Server) Pid() int {
 
 // ready waits until the server says so, or has ended.
 func (s *Server) ready(ctx context.Context) error {
+	path := s.Ready
+	if path == "" {
+		path = "/readyz"
+	}
 	tick := time.NewTicker(2 * time.Millisecond) // also how exactly Took is known
 	defer tick.Stop()
 	for {
@@ -106,7 +111,7 @@ func (s *Server) ready(ctx context.Context) error {
 			return fmt.Errorf("the server is not ready: %w; see %s.log", ctx.Err(), s.Dir)
 		case <-tick.C:
 		}
-		res, err := http.Get("http://" + s.HTTP + "/readyz")
+		res, err := http.Get("http://" + s.HTTP + path)
 		if err != nil {
 			continue
 		}

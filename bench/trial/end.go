@@ -47,7 +47,9 @@ func (t *trial) crash(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := t.server.Kill(ctx); err != nil {
+	starting, cancel := context.WithTimeout(ctx, startTime)
+	defer cancel()
+	if err := t.server.Kill(starting); err != nil {
 		return err
 	}
 	t.figure(readyFigure, "s", t.server.Took.Seconds())
