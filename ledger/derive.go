@@ -148,8 +148,8 @@ func receiptOf(op *Operation) OpID {
 		return op.Hold
 	case KindConfirm:
 		return op.Parent
-	case KindAccrue, KindRedeem, KindReturn:
-		return op.ID
+	case KindAccrue, KindRedeem:
+		return op.ID // a return names its sale's receipt and is no other
 	}
 	return 0
 }

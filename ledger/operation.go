@@ -82,8 +82,9 @@ type Line struct {
 
 // Rule is one rule's own figure in a decision, minor units of points.
 type Rule struct {
-	Name   string
-	Points int64
+	Name     string
+	Points   int64
+	Discount int64 // money off, minor units: of a discount's rule
 }
 
 // Hint is what was missing, in minor units of money, to a next step.

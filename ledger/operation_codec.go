@@ -199,7 +199,7 @@ func operationEffects(c *coder, op *Operation) {
 	optList(c, &op.Sums, daySumMin, daySumItem)
 }
 
-// Bits 55 to 57.
+// Bits 55 to 58.
 func operationBooks(c *coder, op *Operation) {
 	if c.has(op.Legs != [LegCount]int64{}) {
 		legsItem(c, &op.Legs)
@@ -217,6 +217,23 @@ func operationBooks(c *coder, op *Operation) {
 		op.After = Balance{}
 	}
 	c.optBytes(&op.Data)
+	ruleDiscounts(c, op.Rules)
+}
+
+// ruleDiscounts visits what each rule took off the receipt, where any did.
+func ruleDiscounts(c *coder, rules []Rule) {
+	any := func() (found bool) {
+		for i := range rules {
+			found = found || rules[i].Discount != 0
+		}
+		return found
+	}
+	if c.has(!c.reading && any()) {
+		for i := range rules {
+			c.int64(&rules[i].Discount)
+		}
+		c.need(any())
+	}
 }
 
 // legsItem visits the chart's ten legs: all of them, zeros take a byte each.
@@ -254,6 +271,9 @@ func lineItem(c *coder, l *Line) {
 func ruleItem(c *coder, r *Rule) {
 	c.string(&r.Name)
 	c.int64(&r.Points)
+	if c.reading {
+		r.Discount = 0 // ruleDiscounts follows
+	}
 }
 
 func hintItem(c *coder, h *Hint) {
@@ -265,7 +285,9 @@ func hintItem(c *coder, h *Hint) {
 func dupRefItem(c *coder, d *DupRef) {
 	c.raw(d.Key[:])
 	dupItem(c, &d.Entry)
-	d.New = false
+	if c.reading {
+		d.New = false
+	}
 }
 
 const transferMin = 10

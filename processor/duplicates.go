@@ -123,6 +123,7 @@ func (t *Task) repeated() (bool, error) {
 			return false, err
 		}
 		if len(entries) == 0 {
+			ref.New = true // and stays so while the key is owned
 			continue
 		}
 		if e := original(entries, ref.Entry.Disc); e != nil {
