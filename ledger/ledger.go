@@ -82,6 +82,9 @@ func (l *Ledger) ShiftKey(merchant, store, terminal, shift string) Key {
 // in nanoseconds. It does not outlive the process: set it at every start.
 func (l *Ledger) SetDupRetention(ns int64) { l.retention.Store(ns) }
 
+// DupRetention is how long duplicate records are kept, in nanoseconds.
+func (l *Ledger) DupRetention() int64 { return l.retention.Load() }
+
 // fail ends the ledger: from here on nothing is answered. The first reason is
 // given to Options.Fatal.
 func (l *Ledger) fail(err error) {

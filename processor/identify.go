@@ -164,6 +164,9 @@ func (t *Task) identifyByLink(m protocol.Identifier) {
 		t.refuse(protocol.CardNotFound, "", "no such card")
 	case m.Kind == protocol.ByEmail:
 		t.refuse(protocol.MemberNotFound, "", "no member has this e-mail address")
+	case t.plan.keyed && !t.claim.has(key):
+		// It led to a member when the keys were claimed.
+		t.refuse(protocol.Unavailable, "", "the member is being changed at this moment; try again")
 	default:
 		id, err := newAccountID()
 		if err != nil {

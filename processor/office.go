@@ -10,7 +10,7 @@ import (
 
 // What could not be booked by itself, and what the office decides about it.
 
-var _ = serve(protocol.CallListParked, plan{decide: decideListParked})
+var _ = serve(protocol.CallListParked, plan{direct: listParked})
 
 var _ = serve(protocol.CallResolveParked, plan{
 	kind: ledger.KindResolve, keyed: true, route: routeParked, decide: decideResolve,
@@ -21,8 +21,9 @@ const (
 	parkedMost = 1000 // and at most
 )
 
-// decideListParked lists what waits, oldest id first.
-func decideListParked(t *Task, _ *ledger.Tx) error {
+// listParked lists what waits, oldest id first: on the caller's goroutine,
+// because all merchants' are looked through and tills must not wait for it.
+func listParked(t *Task) error {
 	r, out := t.request(), t.response()
 	var from ledger.OpID
 	if r.Cursor != "" {

@@ -203,13 +203,14 @@ func (s *Switch) bringIn(row *ledger.Program, compiled *program.Program) error {
 	return nil
 }
 
-// keepKeys is how long duplicate keys are kept at least.
+// keepKeys is how long duplicate keys are kept at least; longer where the
+// ledger's options say so.
 const keepKeys = 7 * 24 * time.Hour
 
 // lengthen keeps duplicate keys for as long as a late message may come under
 // any version of any programme. It never shortens.
 func (s *Switch) lengthen() (kept time.Duration, longer bool) {
-	kept = keepKeys
+	kept = time.Duration(s.kept.Load())
 	for _, versions := range *s.programs.all.Load() {
 		for _, v := range versions.All() {
 			_, longest := v.Program.Holds()

@@ -100,3 +100,34 @@ func TestAPublicationThatWasCutShortIsTakenUp(t *testing.T) {
 	s.enrol(7, "4000001", "")
 	require.Equal(t, int64(100), s.approved(s.sale(protocol.CallAccrue, byCard("4000001"), 1000, 0)).Earned)
 }
+
+// A phone number that loses its member between two looks at it is not given to
+// two new ones: only who owns the number may make a member of it.
+func TestAMemberErasedMeanwhileIsNotMadeTwice(t *testing.T) {
+	s := openShop(t, small)
+	member := s.approved(s.member("+77010000001", ""))
+	done := make(chan struct{})
+	x := &protocol.Exchange{Request: s.sale(protocol.CallAccrue, byPhone("+77010000001"), 1000, 0), Done: func(*protocol.Exchange) { close(done) }}
+	late := s.s.tasks.Get().(*Task)
+	s.s.inflight.Add(1)
+	late.begin(x, s.clock.Load())
+	late.plan = plans[x.Request.Call]
+	late.claimKeys()
+	s.approved(s.office(protocol.CallDeleteMember, member.Member.ID))
+	s.s.resume(late, s.s.claims.acquire(late))
+	<-done
+	require.Equal(t, protocol.Unavailable, x.Response.Code)
+	s.approved(x.Request) // tried again
+}
+
+// What the ledger was told to keep is never shortened.
+func TestDuplicateKeysAreKeptAsLongAsTheLedgerWasTold(t *testing.T) {
+	s := openShop(t, small)
+	s.ledger.SetDupRetention(int64(90 * 24 * time.Hour))
+	other, err := New(s.ledger, Options{Clock: s.clock.Load})
+	require.NoError(t, err)
+	require.Equal(t, int64(90*24*time.Hour), s.ledger.DupRetention())
+	kept, longer := other.lengthen()
+	require.Equal(t, 90*24*time.Hour, kept)
+	require.False(t, longer)
+}

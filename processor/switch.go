@@ -157,7 +157,7 @@ func New(l *ledger.Ledger, o Options) (*Switch, error) {
 	if s.directories, err = newDirectories(l, s.programs.merchants()); err != nil {
 		return nil, err
 	}
-	s.kept.Store(int64(keepKeys))
+	s.kept.Store(max(int64(keepKeys), l.DupRetention()))
 	s.lengthen()
 	if err = s.completePrograms(); err != nil {
 		return nil, err
