@@ -35,7 +35,7 @@ func fullOperation() *Operation {
 		}}},
 		Total: 130000, Discount: 1000, Redeemed: 65000, Payable: 64000, Points: 65000, Earned: 6400, MaxRedeem: 65000, Asked: 70000,
 		Lines: []Line{{"1", "4601", "coffee", 1000, 70000, 70000, 500, 35000, 3450, 35000}, {"2", "4602", "", 2000, 30000, 60000, 500, 30000, 2950, 30000}},
-		Rules: []Rule{{"base", 6400}}, Hints: []Hint{{"ladder", "15 %", 170000}}, Warnings: []string{"clock"}, Flags: []string{"printed_differs"},
+		Rules: []Rule{{Name: "base", Points: 6400}}, Hints: []Hint{{"ladder", "15 %", 170000}}, Warnings: []string{"clock"}, Flags: []string{"printed_differs"},
 		Tier: "Base", NextTier: "Premium", NextMissing: 870000, Detail: "why", Field: "redeem.points", Status: "confirmed",
 		Extend: 1779300000e9, Drop: NewOpID(5, 71), Lots: []LotPart{part, {Active: 1, Points: -7}}, Hold: NewOpID(5, 74), HoldUntil: 1763629566e9,
 		Pins: []LotPart{part}, EarnedLot: LotPart{Active: 1764838200e9, Points: 6400}, Owed: -12, Spent: DaySum{20412, 64000}, TierUntil: 1771400000e9,
@@ -99,7 +99,12 @@ func records() []record {
 	park := &Parked{op.ID, 9, op.Parent, 1, 2, "coffee-house", "T0001", "S01", "000123", "45", "why", 3, 4, 5}
 	window := &Window{First: 1, Last: 1000, Legs: op.Legs, Hash: [32]byte{1, 31: 2}}
 	programme := &Program{"coffee-house", 3, 4, 5, "key", []byte("program: coffee-house\n")}
+	cheaper := &Operation{
+		ID: NewOpID(5, 78), Kind: KindAccrue, Total: 10000, Discount: 500, Payable: 9500, Earned: 950,
+		Rules: []Rule{{Name: "flat", Discount: 500}, {Name: "base", Points: 950}},
+	}
 	return []record{
+		{"operation-discount", AppendOperation(nil, cheaper), recode(DecodeOperation, AppendOperation)},
 		{"operation", AppendOperation(nil, op), recode(DecodeOperation, AppendOperation)},
 		{"operation-small", AppendOperation(nil, &Operation{ID: 1, Kind: KindEvent}), recode(DecodeOperation, AppendOperation)},
 		{"account", appendAccount(nil, fullAccount()), recode(decodeAccount, appendAccount)},
@@ -208,7 +213,7 @@ func fuzzRecord(f *testing.F, names ...string) {
 	})
 }
 
-func FuzzOperation(f *testing.F) { fuzzRecord(f, "operation", "operation-small") }
+func FuzzOperation(f *testing.F) { fuzzRecord(f, "operation", "operation-small", "operation-discount") }
 func FuzzAccount(f *testing.F)   { fuzzRecord(f, "account", "account-small") }
 func FuzzSale(f *testing.F)      { fuzzRecord(f, "sale") }
 func FuzzDups(f *testing.F)      { fuzzRecord(f, "dups") }

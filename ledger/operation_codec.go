@@ -222,17 +222,17 @@ func operationBooks(c *coder, op *Operation) {
 
 // ruleDiscounts visits what each rule took off the receipt, where any did.
 func ruleDiscounts(c *coder, rules []Rule) {
-	any := func() (found bool) {
+	off := func() (found bool) {
 		for i := range rules {
 			found = found || rules[i].Discount != 0
 		}
 		return found
 	}
-	if c.has(!c.reading && any()) {
+	if c.has(!c.reading && off()) {
 		for i := range rules {
 			c.int64(&rules[i].Discount)
 		}
-		c.need(any())
+		c.need(off())
 	}
 }
 

@@ -225,7 +225,7 @@ func (x *action) basket(op *Operation, points int64) {
 	op.Payable = op.Total - op.Discount - op.Redeemed
 	op.Receipt = fmt.Sprint("R", x.n%5, "-", op.Account) // the processor claims receipts; here nobody shares one
 	op.Warnings, op.Flags = []string{"w"}, []string{"f"}
-	op.Rules = []Rule{{"base", op.Earned}}
+	op.Rules = []Rule{{Name: "base", Points: op.Earned}}
 	op.Hints = []Hint{{"ladder", "15 %", 170000}}
 }
 

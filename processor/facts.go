@@ -132,7 +132,7 @@ func (t *Task) figures(op *ledger.Operation) {
 		})
 	}
 	for _, x := range d.Rules {
-		op.Rules = append(op.Rules, ledger.Rule{Name: x.Rule, Points: x.Points})
+		op.Rules = append(op.Rules, ledger.Rule{Name: x.Rule, Points: x.Points, Discount: x.Discount})
 	}
 	for _, h := range d.Hints {
 		op.Hints = append(op.Hints, ledger.Hint{Rule: h.Rule, Gives: h.Gives, Missing: h.Missing})
