@@ -81,7 +81,7 @@ var (
 	}
 	rules = sheet{
 		name:    "rules",
-		columns: []column{{name: "operation"}, {name: "rule"}, {name: "points", kind: amount}},
+		columns: []column{{name: "operation"}, {name: "rule"}, {name: "points", kind: amount}, {name: "discount", kind: amount}},
 		from:    of("operation_rules"),
 	}
 	lots = sheet{

@@ -189,7 +189,7 @@ func TestEveryColumnOfARecord(t *testing.T) {
 		Legs:  [ledger.LegCount]int64{1, 2, 3, 4, 5, 6, 7, 8, 9, -45},
 		After: ledger.Balance{Available: 1, Pending: 2, Held: 3, Deficit: -4},
 		Lines: []ledger.Line{{ID: "1", SKU: "s", Category: "c", Quantity: 1, Price: 2, Amount: 3, Discount: 4, Redeemed: 5, Earned: 6, Points: 7}},
-		Rules: []ledger.Rule{{Name: "base", Points: 6}},
+		Rules: []ledger.Rule{{Name: "base", Points: 6, Discount: 7}},
 	}
 	id := j.add(1, op)
 	caughtUp(t, start(t, options(t, dsn, j)), j)
@@ -226,7 +226,7 @@ func TestEveryColumnOfARecord(t *testing.T) {
 
 	require.Equal(t, "1|s|c|1|2|3|4|5|7|6", one[string](t, c, `SELECT concat_ws('|', line, sku, category, quantity, price, amount, discount, redeemed, points, earned)
 		FROM operation_lines WHERE operation = $1 AND n = 0`, id.String()))
-	require.Equal(t, "base 6", one[string](t, c, "SELECT rule || ' ' || points FROM operation_rules WHERE operation = $1", id.String()))
+	require.Equal(t, "base 6 7", one[string](t, c, "SELECT concat_ws(' ', rule, points, discount) FROM operation_rules WHERE operation = $1", id.String()))
 	require.Equal(t, "lot -10 true, pin 4 false, earned 6 false, sent 2 false "+ledger.AccountID(8).String(),
 		one[string](t, c, `SELECT string_agg(concat_ws(' ', effect, points, CASE WHEN own THEN 'true' ELSE 'false' END, account), ', ' ORDER BY n) FROM operation_lots WHERE operation = $1`, id.String()))
 }

@@ -71,7 +71,7 @@ var (
 		leg_available leg_pending leg_held leg_deficit leg_issued leg_redeemed leg_expired leg_adjusted leg_referral leg_transit
 		after_available after_pending after_held after_deficit`)
 	lineColumns = strings.Fields(`operation n line sku category quantity price amount discount redeemed points earned`)
-	ruleColumns = strings.Fields(`operation n rule points`)
+	ruleColumns = strings.Fields(`operation n rule points discount`)
 	lotColumns  = strings.Fields(`operation n effect active_at expires_at points own account`)
 )
 
@@ -203,6 +203,7 @@ func ruleRows(t *copyTable, op *ledger.Operation) {
 		t.integer(int32(n))
 		t.text(r.Name)
 		t.bigint(r.Points)
+		t.bigint(r.Discount)
 		t.end()
 	}
 }

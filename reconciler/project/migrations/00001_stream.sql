@@ -137,7 +137,8 @@ CREATE TABLE operation_rules (
     operation  text COLLATE "C" NOT NULL,
     n          integer NOT NULL,
     rule       text NOT NULL,
-    points     bigint NOT NULL,
+    points     bigint NOT NULL,               -- of a rule that earns
+    discount   bigint NOT NULL,               -- money off, of a discount's rule
     PRIMARY KEY (operation, n)
 );
 
