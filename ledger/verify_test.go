@@ -22,13 +22,15 @@ func planted(t *testing.T) (*Ledger, *handClock) {
 		clock.move(time.Hour)
 	}
 	settle(t, l)
+	require.NoError(t, l.Sweep()) // what has arrived may be due already
 	return l, clock
 }
 
-// settle waits until no transfer is on its way.
+// settle waits until no transfer is on its way and nothing is due any more.
 func settle(t testing.TB, l *Ledger) {
 	t.Helper()
 	eventually(t, "transfers arrive", func() bool { return len(dump(t, l, "o")) == 0 })
+	require.NoError(t, l.Sweep())
 	require.NoError(t, l.WaitSynced())
 }
 
