@@ -197,7 +197,7 @@ func TestACrashAtAnyWriteLosesNothingThatWasTold(t *testing.T) {
 	var writes atomic.Int64
 	var mu sync.Mutex
 	var crashes []crash
-	every := stride(11)
+	every := stride(5)
 	before := errorfs.InjectorFunc(func(op errorfs.Op) error {
 		if !modifies(op) {
 			return nil
@@ -251,12 +251,12 @@ var badDisks = []struct {
 }{
 	// Everything fails from one moment on; the trace is so short that no log
 	// is begun but at the start.
-	{"the disk is gone", 8 << 20, 40, func(errorfs.Op) bool { return true }, 1 << 40, 3},
+	{"the disk is gone", 8 << 20, 40, func(errorfs.Op) bool { return true }, 1 << 40, 2},
 	// Tables can't be written for a while: that is tried again. The manifest
 	// can't: that is the end.
 	{"tables fail three times", 32 << 10, 120, func(op errorfs.Op) bool {
 		return strings.HasSuffix(op.Path, ".sst") || strings.Contains(op.Path, "MANIFEST")
-	}, 3, 5},
+	}, 3, 3},
 }
 
 func TestNothingIsToldAfterAWriteHasFailed(t *testing.T) {
