@@ -90,7 +90,7 @@ func live(l *Ledger, clock *handClock, all *told, phases, steps int) {
 	s := newShop(12, len(l.parts))
 	for phase := range phases {
 		var left sync.WaitGroup
-		for _, x := range s.trace(uint64(phase), steps, between...) {
+		for _, x := range s.trace(uint64(phase), steps, crashing...) {
 			left.Add(1)
 			k := &toldTask{s: s, x: x, all: all, left: &left}
 			for {
