@@ -127,7 +127,7 @@ func (c *boundedConn) Close() error {
 	if tcp, ok := c.Conn.(*net.TCPConn); ok && c.linger.Load() {
 		tcp.CloseWrite()
 		tcp.SetReadDeadline(time.Now().Add(lingerTime))
-		io.CopyN(io.Discard, tcp, lingerBytes)
+		_, _ = io.CopyN(io.Discard, tcp, lingerBytes) // whatever ends it, we close
 	}
 	return c.Conn.Close()
 }

@@ -40,7 +40,7 @@ func (h *httpEdge) export(ctx *fasthttp.RequestCtx, who *credential, name string
 	stream := h.startExport(ctx.Conn(), who.caller.Merchant, &r)
 	if err := stream.begin(); err != nil {
 		h.log.Warn("an export failed before its first byte", "error", err)
-		stream.Close()
+		_ = stream.Close() // there is nothing to send
 		h.refuse(ctx, protocol.CallExport, protocol.Unavailable, "", reason(err))
 		return
 	}

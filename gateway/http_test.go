@@ -420,7 +420,7 @@ func TestExport(t *testing.T) {
 	a := e.do("GET", path, "")
 	require.Equal(t, 200, a.status)
 	require.Equal(t, "text/csv; charset=utf-8", a.header.Get("Content-Type"))
-	require.Equal(t, 100_000*len("a,line,of,an,export\n"), len(a.body))
+	require.Len(t, a.body, 100_000*len("a,line,of,an,export\n"))
 
 	office.export, office.done = func(context.Context, io.Writer) error { return errors.New("no database at 10.0.0.9") }, make(chan struct{})
 	a = e.do("GET", path, "")

@@ -319,7 +319,7 @@ func TestISOConnectionsAreBounded(t *testing.T) {
 		require.Equal(t, "00", e.till().ask("0800", 11, "000001", 41, "T0001", 70, "301"))
 	}
 	require.Empty(t, closed(t, e.raw(e.ISOAddrs()[0], "")))
-	require.EqualValues(t, 1, counted(t, e, "tillgate_connections_refused_total", "edge", "iso", "bound", "address"))
+	require.Equal(t, 1, counted(t, e, "tillgate_connections_refused_total", "edge", "iso", "bound", "address"))
 }
 
 func TestISOAnswersInFlightGoOutWhenStopping(t *testing.T) {

@@ -73,7 +73,7 @@ func newKeyring(keys []Key) *keyring {
 			caller: protocol.Caller{Key: k.Name, Merchant: k.Merchant, Role: roleNames[k.Role]},
 			stores: k.Stores, terminals: k.Terminals,
 		}
-		hex.Decode(c.hash[:], []byte(k.Hash)) // Validate has checked it
+		_, _ = hex.Decode(c.hash[:], []byte(k.Hash)) // Validate has checked it
 		prefix := [8]byte(c.hash[:8])
 		r.byPrefix[prefix] = append(r.byPrefix[prefix], c)
 	}

@@ -12,7 +12,7 @@ import (
 )
 
 // counted is the value of a counter with the labels, given in pairs.
-func counted(t *testing.T, e *edge, name string, labels ...string) float64 {
+func counted(t *testing.T, e *edge, name string, labels ...string) int {
 	t.Helper()
 	families, err := e.registry.Gather()
 	require.NoError(t, err)
@@ -22,7 +22,7 @@ func counted(t *testing.T, e *edge, name string, labels ...string) float64 {
 		}
 		for _, m := range f.Metric {
 			if matches(m, labels) {
-				return m.GetCounter().GetValue()
+				return int(m.GetCounter().GetValue())
 			}
 		}
 	}
@@ -76,8 +76,8 @@ func TestLabelsAreOfClosedSets(t *testing.T) {
 		}
 	}
 	require.Less(t, series, 40, "the series do not grow with what clients send")
-	require.EqualValues(t, 40, counted(t, e, "tillgate_requests_total", "edge", "iso", "call", "authorize", "code", "approved"))
-	require.EqualValues(t, 40, counted(t, e, "tillgate_requests_total", "edge", "http", "call", "unknown", "code", "not_found"))
+	require.Equal(t, 40, counted(t, e, "tillgate_requests_total", "edge", "iso", "call", "authorize", "code", "approved"))
+	require.Equal(t, 40, counted(t, e, "tillgate_requests_total", "edge", "http", "call", "unknown", "code", "not_found"))
 }
 
 func TestHistogramsAreNative(t *testing.T) {
@@ -102,5 +102,5 @@ func TestMetricsArePublished(t *testing.T) {
 	a := e.do("GET", "/metrics", "")
 	require.Equal(t, 200, a.status)
 	require.Contains(t, a.body, `tillgate_requests_total{call="authorize",code="approved",edge="http"} 1`)
-	require.True(t, strings.Contains(a.body, "tillgate_in_flight"))
+	require.Contains(t, a.body, "tillgate_in_flight")
 }

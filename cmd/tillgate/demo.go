@@ -79,8 +79,7 @@ func ownServer(c *console, f *demoFlags) (end func(), err error) {
 	conf.Gateway.HTTP.Listen, conf.Gateway.ISO.Listen = "127.0.0.1:0", "127.0.0.1:0"
 	s, err := newServer(conf, newLogger(c.err, conf.Log), func(string, string, ...any) {})
 	if err != nil {
-		os.RemoveAll(dir)
-		return nil, err
+		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
 	s.database = nil // a demonstration needs no reports
 	ctx, cancel := context.WithCancel(context.Background())
@@ -93,7 +92,9 @@ func ownServer(c *console, f *demoFlags) (end func(), err error) {
 		if err := <-ended; err != nil {
 			fmt.Fprintln(c.err, "tillgate demo: the server:", err)
 		}
-		os.RemoveAll(dir)
+		if err := os.RemoveAll(dir); err != nil {
+			fmt.Fprintln(c.err, "tillgate demo:", err)
+		}
 	}, nil
 }
 
@@ -117,6 +118,9 @@ func (m *morning) count(what string) {
 	m.counts[what]++
 }
 
+// step moves the bar on. A screen that can't be written to stops no morning.
+func (m *morning) step(n int64) { _ = m.bar.Add64(n) }
+
 // shiftEnd is how a till's shift ended.
 type shiftEnd struct {
 	terminal string
@@ -133,7 +137,6 @@ func playMorning(ctx context.Context, c *console, f *demoFlags) error {
 	shop := newShop(f.http, os.Getenv("TILLGATE_API_KEY"))
 	m := &morning{flags: f, counts: map[string]int{}, shift: int(time.Now().Unix() % 1_000_000_000)}
 	m.bar = newBar(c.err, int64(f.members+(f.tills+1)*f.perTill))
-	defer m.bar.Close()
 	if err := m.register(ctx, shop, rand.New(rand.NewPCG(f.seed, 0))); err != nil {
 		return err
 	}
@@ -144,7 +147,6 @@ func playMorning(ctx context.Context, c *console, f *demoFlags) error {
 	}
 	players.Go(func() { ends[f.tills] = m.shop(ctx, shop) })
 	players.Wait()
-	m.bar.Finish()
 	return m.tell(c.out, ends)
 }
 
@@ -175,7 +177,7 @@ func (m *morning) register(ctx context.Context, s *webShop, random *rand.Rand) e
 		}
 		who.id = made.ID
 		m.customers = append(m.customers, who)
-		m.bar.Add(1)
+		m.step(1)
 	}
 	m.mu.Lock()
 	m.counts["members registered"] = len(m.customers)

@@ -96,7 +96,7 @@ func (m *morning) shop(ctx context.Context, s *webShop) (end shiftEnd) {
 		if end.err = m.order(ctx, s, books, random, i); end.err != nil {
 			return end
 		}
-		m.bar.Add(1)
+		m.step(1)
 	}
 	end.totals = books.Totals
 	end.err = s.closeShift(ctx, m.shift, &books.Totals)

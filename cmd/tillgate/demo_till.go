@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"time"
 
 	"tillgate/protocol/iso8583"
@@ -31,7 +32,7 @@ func (m *morning) till(ctx context.Context, number int) (end shiftEnd) {
 		if end.err = player.purchase(); end.err != nil {
 			return end
 		}
-		m.bar.Add(1)
+		m.step(1)
 	}
 	end.totals = t.state.Totals
 	_, end.err = t.closeShift(nil, "")
@@ -83,7 +84,7 @@ func (p *tillPlayer) did(what, action string, f *tillFlags, id string) error {
 	return err
 }
 
-// held authorizes and ends the hold one way or the other.
+// held makes a hold and ends it one way or the other.
 func (p *tillPlayer) held(f *tillFlags, end string) error {
 	_, err := p.till.authorize(f, "")
 	var no *declined
@@ -152,8 +153,10 @@ func (p *tillPlayer) lostBooks(m *iso8583.Message, r *iso8583.Reply) {
 	if !r.HasBalance {
 		return // the mark was there first: nothing was ever booked
 	}
-	var total int64
-	fmt.Sscanf(m.Text(4), "%d", &total)
+	total, err := strconv.ParseInt(m.Text(4), 10, 64)
+	if err != nil {
+		return // it is our own message: it has an amount
+	}
 	sale := tillSale{Total: total, Payable: total, Booked: true}
 	id := "lost-" + m.Text(11)
 	p.till.state.booked(id, sale)

@@ -63,7 +63,7 @@ func readDocument(c *console, name string) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		defer f.Close()
+		defer func() { _ = f.Close() }() // it was only read
 		source = f
 	}
 	doc, err := io.ReadAll(io.LimitReader(source, protocol.MaxBody+1))
