@@ -73,7 +73,7 @@ func parse(args []string, out io.Writer) (*call, error) {
 	if quick {
 		shorten(fs, c, &length)
 	}
-	c.Seconds = time.Duration(length * float64(time.Second))
+	c.Length = time.Duration(length * float64(time.Second))
 	switch strings.ToLower(edge) {
 	case "both":
 		c.HTTP, c.ISO = true, true

@@ -54,7 +54,7 @@ func TestQuickYieldsToWhatIsSaid(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 3000, c.Members)
 	require.Equal(t, quickRepeats, c.Repeats)
-	require.Equal(t, time.Second, c.Seconds)
+	require.Equal(t, time.Second, c.Length)
 	require.True(t, c.ISO)
 	require.False(t, c.HTTP)
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -24,8 +25,9 @@ func TestScripts(t *testing.T) {
 		Dir: "testdata/script",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"ports": scriptPorts,
-			"alive": scriptAnswers("/healthz"),
-			"ready": scriptAnswers("/readyz"),
+			"alive":   scriptAnswers("/healthz", ""),
+			"ready":   scriptAnswers("/readyz", ""),
+			"reports": scriptAnswers("/readyz", `{"name":"postgresql","ok":true`),
 		},
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("XDG_CACHE_HOME", e.WorkDir+"/cache")
@@ -45,20 +47,22 @@ func scriptPorts(ts *testscript.TestScript, _ bool, names []string) {
 	}
 }
 
-// scriptAnswers waits until a server answers 200 at a path.
-func scriptAnswers(path string) func(*testscript.TestScript, bool, []string) {
+// scriptAnswers waits until a server answers 200 at a path, with a text in the
+// body. A PostgreSQL that must be fetched first takes its time.
+func scriptAnswers(path, text string) func(*testscript.TestScript, bool, []string) {
 	return func(ts *testscript.TestScript, _ bool, args []string) {
-		for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		for end := time.Now().Add(90 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 			resp, err := http.Get("http://" + args[0] + path)
 			if err != nil {
 				continue
 			}
+			body, err := io.ReadAll(resp.Body)
 			resp.Body.Close()
-			if resp.StatusCode == http.StatusOK {
+			if err == nil && resp.StatusCode == http.StatusOK && strings.Contains(string(body), text) {
 				return
 			}
 		}
-		ts.Fatalf("%s%s is not there after 20 seconds", args[0], path)
+		ts.Fatalf("%s%s does not answer with %s", args[0], path, text)
 	}
 }
 
