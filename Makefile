@@ -81,13 +81,16 @@ fuzz: ## run every fuzzer for FUZZTIME each
 	done
 
 .PHONY: bench
-bench: build ## measure everything against its baselines; takes minutes
-	go test -run '^$$' -bench . -benchmem $(PKG)
+bench: build ## measure the server against its baselines; about six minutes
 	bin/tillbench $(BENCHFLAGS)
 
 .PHONY: bench-quick
 bench-quick: build ## the same in short, to see that it runs
 	bin/tillbench --quick $(BENCHFLAGS)
+
+.PHONY: bench-micro
+bench-micro: ## measure the components by themselves, with allocations
+	go test -run '^$$' -bench . -benchmem $(PKG)
 
 .PHONY: demo
 demo: build ## play a morning of several tills and a web shop

@@ -9,10 +9,10 @@ import (
 
 func TestSeries(t *testing.T) {
 	s := Series{3, 1, 2}
-	require.Equal(t, 2., s.Median())
-	require.Equal(t, 1., s.Least())
-	require.Equal(t, 3., s.Most())
-	require.Equal(t, 1.5, Series{2, 1}.Median())
+	require.InDelta(t, 2, s.Median(), 0)
+	require.InDelta(t, 1, s.Least(), 0)
+	require.InDelta(t, 3, s.Most(), 0)
+	require.InDelta(t, 1.5, Series{2, 1}.Median(), 0)
 	require.Zero(t, Series{}.Median()+Series{}.Least()+Series{}.Most())
 	require.Equal(t, Series{1.5, 2}, s.Over(Series{2, 0, 1}), "what was not measured makes no ratio")
 }

@@ -40,8 +40,11 @@ func booked(kind string) string {
 // Balance checks the member's balance in the ledger against the book.
 func (b *Book) Balance(shop *Shop) error {
 	status, body, err := shop.Get("/v1/members/" + b.Member + "/balance")
-	if err != nil || status != 200 {
-		return fmt.Errorf("balance of %s: status %d: %v", b.Member, status, err)
+	if err != nil {
+		return fmt.Errorf("balance of %s: %w", b.Member, err)
+	}
+	if status != 200 {
+		return fmt.Errorf("balance of %s: status %d: %s", b.Member, status, body)
 	}
 	var got struct{ Available, Held, Deficit int64 }
 	if err := json.Unmarshal(body, &got); err != nil {
@@ -64,8 +67,11 @@ func (b *Book) History(shop *Shop) error {
 	got := map[string]int{}
 	for path := "/v1/members/" + b.Member + "/operations?limit=200"; path != ""; {
 		status, body, err := shop.Get(path)
-		if err != nil || status != 200 {
-			return fmt.Errorf("history of %s: status %d: %v %s", b.Member, status, err, body)
+		if err != nil {
+			return fmt.Errorf("history of %s: %w", b.Member, err)
+		}
+		if status != 200 {
+			return fmt.Errorf("history of %s: status %d: %s", b.Member, status, body)
 		}
 		var page struct {
 			Operations []struct{ ID, Kind string }

@@ -106,7 +106,7 @@ func (s *Server) ready(ctx context.Context) error {
 		select {
 		case err := <-s.ended:
 			s.ended <- err
-			return fmt.Errorf("the server ended before it was ready: %v; see %s.log", err, s.Dir)
+			return fmt.Errorf("the server ended before it was ready: %w; see %s.log", err, s.Dir)
 		case <-ctx.Done():
 			return fmt.Errorf("the server is not ready: %w; see %s.log", ctx.Err(), s.Dir)
 		case <-tick.C:
@@ -130,9 +130,12 @@ func (s *Server) Kill(ctx context.Context) error {
 		s.mu.Unlock()
 		return err
 	}
-	<-s.ended
+	err := <-s.ended
 	s.Kills++
 	s.mu.Unlock()
+	if err == nil {
+		return errors.New("the server had ended by itself before it was killed")
+	}
 	return s.Start(ctx)
 }
 

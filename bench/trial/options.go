@@ -29,9 +29,9 @@ type Options struct {
 	// that only its own benchmarks can tell; "" leaves them out.
 	Sources string
 
-	HTTP, ISO   bool // the edges to load
-	Members     int  // 1,000 to 10,000,000
-	Seconds     time.Duration
+	HTTP, ISO   bool          // the edges to load
+	Members     int           // 1,000 to 10,000,000
+	Length      time.Duration // of each measurement
 	Repeats     int
 	Connections int     // of both edges; 0: each edge's own
 	InFlight    int     // of both edges; 0: each edge's own
@@ -65,7 +65,7 @@ func (o *Options) Validate() error {
 	check(o.Binary != "", "the server's binary must be named")
 	check(o.HTTP || o.ISO, "at least one edge must be loaded")
 	check(o.Members >= 1000 && o.Members <= MaxMembers, "members must be 1,000 to %d", MaxMembers)
-	check(o.Seconds >= 100*time.Millisecond && o.Seconds <= time.Hour, "a measurement must last 0.1 to 3,600 seconds")
+	check(o.Length >= 100*time.Millisecond && o.Length <= time.Hour, "a measurement must last 0.1 to 3,600 seconds")
 	check(o.Repeats >= 1 && o.Repeats <= 100, "repeats must be 1 to 100")
 	check(o.Connections >= 0 && o.Connections <= 1000, "connections must be at most 1,000: the server takes 1,024 of one address")
 	check(o.InFlight >= 0 && o.InFlight <= load.MaxInFlight, "in flight must be at most %d", load.MaxInFlight)
@@ -92,7 +92,7 @@ func (o *Options) edges() (http, iso edge) {
 
 // Expected is about how long the trial will take.
 func (o *Options) Expected() time.Duration {
-	each := o.warmup() + o.Seconds
+	each := o.warmup() + o.Length
 	repeat := o.short() * 3 // sync and both codecs
 	for _, on := range []bool{o.HTTP, o.ISO} {
 		if on {
@@ -100,15 +100,15 @@ func (o *Options) Expected() time.Duration {
 		}
 	}
 	if o.ISO {
-		repeat += o.Seconds // the bare writer
+		repeat += o.Length // the bare writer
 	}
 	return o.setupTime() + time.Duration(o.Repeats)*(repeat+o.short()+time.Second) + evaluateTime
 }
 
 // short is how long the things take that need no server.
-func (o *Options) short() time.Duration { return min(o.Seconds, time.Second) / 2 }
+func (o *Options) short() time.Duration { return min(o.Length, time.Second) / 2 }
 
-func (o *Options) warmup() time.Duration { return o.Seconds / 5 }
+func (o *Options) warmup() time.Duration { return o.Length / 5 }
 
 // setupTime is a guess: three requests for each member.
 func (o *Options) setupTime() time.Duration {

@@ -125,7 +125,7 @@ func (t *trial) card(run, connection int) func(n uint64) uint64 {
 	return func(n uint64) uint64 { return firstCard + mix(seed+n)%members }
 }
 
-// isoWire authorizes over ISO/TCP.
+// isoWire makes authorizations over ISO/TCP.
 func (t *trial) isoWire(run int, e edge, holds [][]holdID) (func(int) load.Wire, error) {
 	wires := make([]load.Wire, e.connections)
 	for c := range wires {
@@ -143,7 +143,7 @@ func (t *trial) isoWire(run int, e edge, holds [][]holdID) (func(int) load.Wire,
 	return func(c int) load.Wire { return wires[c] }, nil
 }
 
-// httpWire authorizes over HTTP.
+// httpWire makes authorizations over HTTP.
 func (t *trial) httpWire(run int, e edge, holds [][]holdID) (func(int) load.Wire, error) {
 	wires := make([]load.Wire, e.connections)
 	for c := range wires {
@@ -169,7 +169,7 @@ func (t *trial) void(ctx context.Context, r int) error {
 		all = append(all, some...)
 	}
 	t.holds = nil
-	t.Step(fmt.Sprintf("repeat %d: voiding %d holds", r+1, len(all)), t.Seconds)
+	t.Step(fmt.Sprintf("repeat %d: voiding %d holds", r+1, len(all)), t.Length)
 	each := len(all) / counters
 	err := t.serve(ctx, "void", t.server.ISO, uint64(each), func(run, c int) (load.Wire, error) {
 		mine := all[c*each:][:each]

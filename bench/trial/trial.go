@@ -82,6 +82,7 @@ func (t *trial) steps(ctx context.Context) error {
 	}
 	t.evaluate(ctx)
 	t.goals()
+	t.doubts()
 	t.rep.Check()
 	return nil
 }
@@ -98,7 +99,7 @@ func (t *trial) settings() {
 	if t.ISO {
 		set("ISO/TCP", "%d connections × %d in flight", t.iso.connections, t.iso.inFlight)
 	}
-	set("repeats", "%d × %v each, after %v of warming up", t.Repeats, t.Seconds, t.warmup())
+	set("repeats", "%d × %v each, after %v of warming up", t.Repeats, t.Length, t.warmup())
 	if t.Postgres == "" {
 		set("stream", "no PostgreSQL: nothing is projected while it is measured (see --postgres)")
 	} else {
@@ -236,7 +237,7 @@ type wireMaker func(run int, e edge, holds [][]holdID) (func(connection int) loa
 
 // measure runs one load and enters it.
 func (t *trial) measure(ctx context.Context, r int, name string, e edge, rate float64, address string, pid int, wire wireMaker) error {
-	t.Step(fmt.Sprintf("repeat %d: %s", r+1, name), t.warmup()+t.Seconds)
+	t.Step(fmt.Sprintf("repeat %d: %s", r+1, name), t.warmup()+t.Length)
 	holds := make([][]holdID, e.connections)
 	t.runs++
 	connect, err := wire(t.runs, e, holds)
@@ -250,7 +251,7 @@ func (t *trial) measure(ctx context.Context, r int, name string, e edge, rate fl
 	begun, used := time.Now(), cpu(pid)
 	result, err := load.Run(ctx, load.Options{
 		Address: address, Connections: e.connections, InFlight: e.inFlight, Rate: rate,
-		Duration: t.Seconds, Warmup: t.warmup(), Requests: most, Seed: uint64(t.runs), Wire: connect,
+		Duration: t.Length, Warmup: t.warmup(), Requests: most, Seed: uint64(t.runs), Wire: connect,
 	})
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)

@@ -21,13 +21,13 @@ import (
 )
 
 func TestOptionsAreBounded(t *testing.T) {
-	good := Options{Binary: "x", ISO: true, Members: 1000, Seconds: time.Second, Repeats: 1}
+	good := Options{Binary: "x", ISO: true, Members: 1000, Length: time.Second, Repeats: 1}
 	require.NoError(t, good.Validate())
 	for says, change := range map[string]func(o *Options){
 		"binary":      func(o *Options) { o.Binary = "" },
 		"edge":        func(o *Options) { o.ISO = false },
 		"members":     func(o *Options) { o.Members = MaxMembers + 1 },
-		"seconds":     func(o *Options) { o.Seconds = 0 },
+		"seconds":     func(o *Options) { o.Length = 0 },
 		"repeats":     func(o *Options) { o.Repeats = 0 },
 		"connections": func(o *Options) { o.Connections = 2000 },
 		"in flight":   func(o *Options) { o.InFlight = -1 },
@@ -166,7 +166,7 @@ func TestTrial(t *testing.T) {
 	var steps []string
 	rep, err := Run(t.Context(), Options{
 		Binary: binary, Data: filepath.Join(dir, "data"), HTTP: true, ISO: true, Members: 1000,
-		Seconds: 100 * time.Millisecond, Repeats: 2, Connections: 8, InFlight: 4, Rate: 400,
+		Length: 100 * time.Millisecond, Repeats: 2, Connections: 8, InFlight: 4, Rate: 400,
 		Peer: peer.Command(itself), Log: os.Stderr, Step: func(name string, _ time.Duration) { steps = append(steps, name) },
 	})
 	require.NoError(t, err)
@@ -206,7 +206,7 @@ func TestDeclinesAreNotHidden(t *testing.T) {
 
 func TestServerThatDoesNotStart(t *testing.T) {
 	data := t.TempDir()
-	_, err := Run(t.Context(), Options{Binary: "false", Data: data, ISO: true, Members: 1000, Seconds: time.Second, Repeats: 1, Peer: itself})
+	_, err := Run(t.Context(), Options{Binary: "false", Data: data, ISO: true, Members: 1000, Length: time.Second, Repeats: 1, Peer: itself})
 	require.ErrorContains(t, err, "ended before it was ready")
 	left, readErr := os.ReadDir(data)
 	require.NoError(t, errors.Join(readErr))
