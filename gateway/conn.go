@@ -126,7 +126,7 @@ func (c *boundedConn) Close() error {
 	defer c.admission.leave(c.from)
 	if tcp, ok := c.Conn.(*net.TCPConn); ok && c.linger.Load() {
 		tcp.CloseWrite()
-		tcp.SetReadDeadline(time.Now().Add(lingerTime))
+		_ = tcp.SetReadDeadline(time.Now().Add(lingerTime)) // if it fails, so does the read
 		_, _ = io.CopyN(io.Discard, tcp, lingerBytes) // whatever ends it, we close
 	}
 	return c.Conn.Close()

@@ -24,7 +24,7 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"ports": scriptPorts,
+			"ports":   scriptPorts,
 			"alive":   scriptAnswers("/healthz", ""),
 			"ready":   scriptAnswers("/readyz", ""),
 			"reports": scriptAnswers("/readyz", `{"name":"postgresql","ok":true`),
