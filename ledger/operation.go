@@ -227,7 +227,7 @@ type ISORef struct {
 type DupEntry struct {
 	Disc  string
 	Sent  []string // every DE7 seen for it
-	Hash  [16]byte // of the request
+	Hash  [16]byte // of the request, under a key: the request names a person
 	Op    OpID     // what it did; 0 for a mark
 	Mark  bool     // a reversal came first: the request is declined when it comes
 	Time  int64    // ledger time, unix ns

@@ -32,6 +32,14 @@ func (s *Switch) stanHash(merchant, terminal, class, stan string) ledger.Key {
 	return s.ledger.Hash("stan", merchant, terminal, class, stan)
 }
 
+// requestHash is what is kept of a request to know it again: the edge's hash
+// under the store's key. The journal leaves the house, and all but a phone
+// number, a card's or a one-time code of a request can be known: a hash without
+// a key would let them be guessed one after the other.
+func (s *Switch) requestHash(r *protocol.Request) [16]byte {
+	return s.ledger.Hash("request", string(r.Hash[:]))
+}
+
 // messageClass is the class of an MTI: its first three digits. Requests and
 // their repeats differ in the fourth.
 func messageClass(mti string) string {
@@ -59,18 +67,19 @@ func (t *Task) claimKeys() {
 
 func (t *Task) ownKeys() {
 	r := t.request()
+	hash := t.s.requestHash(r)
 	if r.Key != "" {
 		scope := r.Terminal
 		if scope == "" {
 			scope = t.other.Terminal
 		}
-		t.remembered(t.s.keyHash(&r.Caller, scope, r.Key), ledger.DupEntry{Hash: r.Hash})
+		t.remembered(t.s.keyHash(&r.Caller, scope, r.Key), ledger.DupEntry{Hash: hash})
 	}
 	if r.Edge == protocol.EdgeISO && r.ISO.STAN != "" {
 		class := messageClass(r.ISO.MTI)
 		e := ledger.DupEntry{
 			Disc:  discriminator(r),
-			Hash:  r.Hash,
+			Hash:  hash,
 			Class: class,
 		}
 		t.remembered(t.s.stanHash(r.Caller.Merchant, r.Terminal, class, r.ISO.STAN), e)
@@ -127,7 +136,7 @@ func (t *Task) repeated() (bool, error) {
 			continue
 		}
 		if e := original(entries, ref.Entry.Disc); e != nil {
-			return t.repeat(e)
+			return t.repeat(ref, e)
 		}
 		for k := range entries {
 			if t.marked(&entries[k]) {
@@ -152,8 +161,8 @@ func original(entries []ledger.DupEntry, disc string) *ledger.DupEntry {
 }
 
 // repeat answers from the record of the first time.
-func (t *Task) repeat(e *ledger.DupEntry) (bool, error) {
-	if e.Hash != t.request().Hash {
+func (t *Task) repeat(ref *ledger.DupRef, e *ledger.DupEntry) (bool, error) {
+	if e.Hash != ref.Entry.Hash {
 		t.refuse(protocol.IdempotencyConflict, "", "the key was used for another request")
 		return true, nil
 	}
