@@ -31,6 +31,7 @@ type KafkaSource struct {
 	Logger *slog.Logger
 
 	breaker *gobreaker.CircuitBreaker[struct{}]
+	grumble stream.Grumble
 }
 
 // poll is how long a fetch waits for the first message.
@@ -75,6 +76,9 @@ func (k *KafkaSource) call(ctx context.Context, f func(context.Context) error) e
 		})
 		if err == nil || errors.Is(err, kafka.OffsetOutOfRange) {
 			return err
+		}
+		if ctx.Err() == nil && !errors.Is(err, gobreaker.ErrOpenState) && !errors.Is(err, gobreaker.ErrTooManyRequests) && k.grumble.Worth(err) {
+			k.Logger.Error("the stream can't be read from Kafka", "cause", err.Error())
 		}
 		if !stream.Sleep(ctx, k.Pause) {
 			return ctx.Err()

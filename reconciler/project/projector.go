@@ -95,6 +95,7 @@ type Projector struct {
 	projected []atomic.Uint64 // per partition; valid once loaded
 	loaded    atomic.Bool
 	migrated  bool // only Run's goroutine looks at it
+	grumble   stream.Grumble
 
 	mu      sync.Mutex
 	trouble error         // why it doesn't go on; nil while it does
@@ -123,7 +124,9 @@ func (p *Projector) Run(ctx context.Context) {
 			p.setTrouble(err)
 			if !errors.Is(err, gobreaker.ErrOpenState) {
 				p.m.failures.Inc()
-				p.o.Logger.Error("the projection into PostgreSQL pauses", "cause", err.Error())
+				if p.grumble.Worth(err) {
+					p.o.Logger.Error("the projection into PostgreSQL pauses", "cause", err.Error())
+				}
 			}
 		}
 		if !stream.Sleep(ctx, p.o.Pause) {

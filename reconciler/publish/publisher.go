@@ -107,6 +107,7 @@ type Publisher struct {
 
 	mu      sync.Mutex
 	trouble error
+	grumble stream.Grumble
 }
 
 // New makes a publisher and reads its position; no broker is dialled before
@@ -196,7 +197,9 @@ func (p *Publisher) failed(ctx context.Context, doing string, err error) {
 		return
 	}
 	p.m.failures.Inc()
-	p.o.Logger.Error("publishing pauses", "doing", doing, "cause", err.Error())
+	if p.grumble.Worth(err) {
+		p.o.Logger.Error("publishing pauses", "doing", doing, "cause", err.Error())
+	}
 }
 
 // work runs the workers until ctx ends or one finds that the topics must be

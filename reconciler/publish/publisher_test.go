@@ -86,7 +86,7 @@ func cluster(t *testing.T) *kfake.Cluster {
 func options(c *kfake.Cluster, j *journal) Options {
 	return Options{
 		Ledger: j, Store: "test", Brokers: c.ListenAddrs(), BatchRecords: 7, Workers: 3,
-		Save: 5 * time.Millisecond, Timeout: time.Second, Pause: 5 * time.Millisecond,
+		Save: 5 * time.Millisecond, Timeout: 10 * time.Second, Pause: 5 * time.Millisecond,
 	}
 }
 
@@ -108,7 +108,7 @@ func run(t *testing.T, o Options) *Publisher {
 func read(t *testing.T, c *kfake.Cluster, topic string, partition int) (all []stream.Message) {
 	t.Helper()
 	ctx := context.Background()
-	r := stream.Topic{Client: stream.Client(c.ListenAddrs(), time.Second, nil), Name: topic}
+	r := stream.Topic{Client: stream.Client(c.ListenAddrs(), patience, nil), Name: topic}
 	next, end, err := r.Bounds(ctx, partition)
 	require.NoError(t, err)
 	for next < end {

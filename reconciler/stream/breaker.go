@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/sony/gobreaker/v2"
@@ -24,7 +25,7 @@ func Breaker(name string, pause time.Duration, log *slog.Logger, changed func(op
 		IsSuccessful: func(err error) bool { return err == nil },
 		IsExcluded:   func(err error) bool { return errors.Is(err, context.Canceled) },
 		OnStateChange: func(name string, from, to gobreaker.State) {
-			log.Warn("circuit breaker", "service", name, "from", from.String(), "to", to.String())
+			log.Debug("circuit breaker", "service", name, "from", from.String(), "to", to.String())
 			if changed != nil {
 				changed(to == gobreaker.StateOpen)
 			}
@@ -42,4 +43,23 @@ func Sleep(ctx context.Context, d time.Duration) bool {
 	case <-t.C:
 		return true
 	}
+}
+
+// Grumble keeps a log readable while a service is away: a cause is told at
+// once, and while it stays the same once a minute.
+type Grumble struct {
+	mu   sync.Mutex
+	last string
+	told time.Time
+}
+
+// Worth reports whether the cause is to be told now.
+func (g *Grumble) Worth(cause error) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if text := cause.Error(); text != g.last || time.Since(g.told) >= time.Minute {
+		g.last, g.told = text, time.Now()
+		return true
+	}
+	return false
 }
