@@ -112,8 +112,7 @@ func (l *Ledger) collect(p *partition) (parcels map[int]*parcel, full bool, err 
 	err = scan(l.db, appendPartition(nil, spaceTransfer, p.id), func(key, rec []byte) (bool, error) {
 		le := letter{op: NewOpID(p.id, trailing(key[:11])), index: uint16(key[11])<<8 | uint16(key[12])}
 		if le.op.Sequence() > synced {
-			full = true // it will be synced soon
-			return false, nil
+			return false, nil // its sync wakes the courier
 		}
 		if n == letterBatch {
 			full = true
@@ -219,7 +218,7 @@ func (p *parcel) book(tx *Tx, le *letter) error {
 func (le *letter) operation(tx *Tx, kind Kind) *Operation {
 	op := &tx.s.owed
 	resetOperation(op)
-	op.Kind, op.Source, op.SourceIndex, op.At = kind, le.op, le.index, tx.now
+	op.Kind, op.Source, op.SourceIndex, op.At, op.Time = kind, le.op, le.index, tx.now, tx.now
 	return op
 }
 

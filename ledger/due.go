@@ -121,7 +121,8 @@ func resetOperation(op *Operation) {
 // that arrive repay what is owed first; points that are taken come from their
 // own lot, then from what is pending, then from what is available, and the
 // rest is owed (L5, F5). An account that was merged passes everything on. It
-// is pure; received is what leaves the transit account.
+// is pure: what is active is told by op's Time, because the account may have
+// lain idle since Through.
 func postIn(a *Account, t *Transfer, op *Operation) {
 	if a.Into != 0 {
 		op.Transfers = append(op.Transfers, Transfer{To: a.Into, Parts: t.Parts, Spent: t.Spent})
@@ -135,7 +136,7 @@ func postIn(a *Account, t *Transfer, op *Operation) {
 		switch {
 		case p.Points < 0:
 			deficit -= takeBack(a, p, op)
-		case p.Active <= a.Through && deficit < 0:
+		case p.Active <= op.Time && deficit < 0:
 			repaid := min(-deficit, p.Points)
 			deficit += repaid
 			p.Points -= repaid
@@ -154,8 +155,8 @@ func takeBack(a *Account, p LotPart, op *Operation) int64 {
 	want := -p.Points
 	takes := []func(l LotPart) bool{
 		func(l LotPart) bool { return l.SameLot(p) },
-		func(l LotPart) bool { return !l.SameLot(p) && l.Active > a.Through },
-		func(l LotPart) bool { return !l.SameLot(p) && l.Active <= a.Through },
+		func(l LotPart) bool { return !l.SameLot(p) && l.Active > op.Time },
+		func(l LotPart) bool { return !l.SameLot(p) && l.Active <= op.Time },
 	}
 	for _, from := range takes {
 		for _, l := range a.Lots {

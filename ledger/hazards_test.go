@@ -201,3 +201,35 @@ func TestACodeDrawnAgainIsNotEndedByItsFormerOwner(t *testing.T) {
 		return err
 	})
 }
+
+// Points that arrive and are active by then repay what is owed, however long
+// the account has lain idle.
+func TestPointsThatArriveRepayWhatIsOwed(t *testing.T) {
+	clock := newHandClock()
+	o := quiet(vfs.NewMem(), clock)
+	o.SweepEvery = 5 * time.Millisecond
+	l := open(t, o)
+	defer func() { require.NoError(t, l.Close()) }()
+	from, to := member(0), member(1)
+	enrol(t, l, from, LotPart{Active: 1, Points: 500})
+	enrol(t, l, to)
+	must(t, l, 1, func(tx *Tx) error {
+		op := &Operation{Kind: KindAdjust, Account: to, Owed: -300}
+		op.Legs[LegAdjusted] = 300
+		_, err := tx.Append(op)
+		return err
+	})
+	clock.move(48 * time.Hour)
+	must(t, l, 0, func(tx *Tx) error {
+		op := &Operation{Kind: KindPostOut, Account: from, Lots: []LotPart{{Active: 1, Points: -500}},
+			Transfers: []Transfer{{To: to, Parts: []LotPart{{Active: tx.Now() - int64(time.Hour), Points: 500}}}}}
+		op.Legs[LegTransit] = 500
+		_, err := tx.Append(op)
+		return err
+	})
+	settle(t, l)
+	a, err := l.Account(to)
+	require.NoError(t, err)
+	require.Equal(t, Balance{Available: 200}, a.Balance())
+	requireSound(t, l)
+}
