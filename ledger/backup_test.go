@@ -126,7 +126,9 @@ func TestHashesTellPartsApartAndStayTheSame(t *testing.T) {
 	require.NotEqual(t, a, l.Hash("d", "a", "bc"))
 	require.NotEqual(t, a, l.Hash("d", "abc"))
 	require.NotEqual(t, a, l.Hash("da", "b", "c"))
-	require.Zero(t, testing.AllocsPerRun(100, func() { l.Hash("phone", "+77011234567") }))
+	if !underRace {
+		require.Zero(t, testing.AllocsPerRun(100, func() { l.Hash("phone", "+77011234567") }))
+	}
 	require.NoError(t, l.Close())
 	l = open(t, o)
 	require.Equal(t, a, l.Hash("d", "ab", "c"))
