@@ -127,7 +127,7 @@ func (c *boundedConn) Close() error {
 	if tcp, ok := c.Conn.(*net.TCPConn); ok && c.linger.Load() {
 		tcp.CloseWrite()
 		_ = tcp.SetReadDeadline(time.Now().Add(lingerTime)) // if it fails, so does the read
-		_, _ = io.CopyN(io.Discard, tcp, lingerBytes) // whatever ends it, we close
+		_, _ = io.CopyN(io.Discard, tcp, lingerBytes)       // whatever ends it, we close
 	}
 	return c.Conn.Close()
 }
