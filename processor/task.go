@@ -322,7 +322,8 @@ func (t *Task) decline(tx *ledger.Tx, code protocol.Code, field, detail string) 
 	}
 	t.op.Total, t.op.Discount = t.decision.Total, t.decision.Discount
 	t.op.MaxRedeem = t.decision.MaxRedeem
-	t.op.Asked = t.x.Request.Redeem.Points
+	// What was asked may be what is out of range: the books take amounts only.
+	t.op.Asked = min(max(t.x.Request.Redeem.Points, 0), protocol.MaxAmount)
 	return t.record(tx)
 }
 
