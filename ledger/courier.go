@@ -223,7 +223,13 @@ func (le *letter) operation(tx *Tx, kind Kind) *Operation {
 }
 
 func (p *parcel) park(tx *Tx, le *letter, why string) error {
+	var sent Operation
+	key := journalKey(make([]byte, 0, maxKey), le.op)
+	if _, err := load(tx.s.l.db, key, func(rec []byte) error { return DecodeOperation(rec, &sent) }); err != nil {
+		return err
+	}
 	op := le.operation(tx, KindPark)
+	op.Merchant = sent.Merchant // whose office decides
 	op.Status, op.Detail = SaleParked.String(), why
 	p.lost++
 	_, err := tx.append(op)

@@ -134,6 +134,9 @@ func decideResolve(t *Task, tx *ledger.Tx) error {
 // bookWaiting books the parked record in t.other. An adjustment that waits for
 // a second person is booked by another caller than the one who asked.
 func (t *Task) bookWaiting(tx *ledger.Tx) error {
+	if t.other.Source != 0 {
+		return errNotBookable("points on their way from one member to another: adjust them by hand, and reject this")
+	}
 	if !slices.Contains(t.other.Flags, flagSecondPerson) {
 		return t.bookParked(tx, &t.other)
 	}

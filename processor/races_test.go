@@ -131,3 +131,30 @@ func TestDuplicateKeysAreKeptAsLongAsTheLedgerWasTold(t *testing.T) {
 	require.Equal(t, 90*24*time.Hour, kept)
 	require.False(t, longer)
 }
+
+// Points on their way to an account that does not take them wait for the
+// sender's office, which is told what to do about them.
+func TestAParkedTransferIsTheSendersOfficesMatter(t *testing.T) {
+	s := openShop(t, small)
+	s.enrol(7, "4000001", "", ledger.LotPart{Active: 1, Points: 500})
+	s.task(ledger.AccountID(7).Partition(s.ledger.Partitions()), func(tx *ledger.Tx) error {
+		op := ledger.Operation{Kind: ledger.KindPostOut, Account: 7, Merchant: "coffee-house",
+			Lots:      []ledger.LotPart{{Active: 1, Points: -500}},
+			Transfers: []ledger.Transfer{{To: 8, Parts: []ledger.LotPart{{Active: 1, Points: 500}}}}}
+		op.Legs[ledger.LegTransit] = 500
+		_, err := tx.Append(&op)
+		return err
+	})
+	list := s.office(protocol.CallListParked, "")
+	list.Caller.Merchant = "coffee-house"
+	require.Eventually(t, func() bool { return len(s.ask(list).Parked) == 1 }, 10*time.Second, time.Millisecond)
+	r := s.office(protocol.CallResolveParked, s.ask(list).Parked[0].ID)
+	r.Caller.Merchant, r.Action, r.Reason = "coffee-house", "book", "why not"
+	res := s.ask(r)
+	require.Equal(t, protocol.NotFound, res.Code, res.Detail)
+	require.Contains(t, res.Detail, "by hand")
+	r.Key, r.Action = "reject", "reject"
+	s.approved(r)
+	require.Empty(t, s.ask(list).Parked)
+	requireSound(t, s)
+}
