@@ -38,7 +38,7 @@ func TestKilledServerLosesNothing(t *testing.T) {
 	defer cancel()
 	dsn := servicetest.Database(t)
 	dir := servicetest.Dir(t)
-	server := start(ctx, t, dir, "TILLGATE_RECONCILER_POSTGRES="+dsn)
+	server := start(ctx, t, dir, "TILLGATE_POSTGRES="+dsn)
 
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d, %d kills", seed, kills(t))
@@ -81,7 +81,7 @@ func TestStreamMayBeDownForTheWholeRun(t *testing.T) {
 	require.NoError(t, postgres.Stop(ctx))
 
 	server := start(ctx, t, servicetest.Dir(t),
-		"TILLGATE_RECONCILER_POSTGRES="+postgres.DSN(), "TILLGATE_RECONCILER_KAFKA_BROKERS="+kafka.Address())
+		"TILLGATE_POSTGRES="+postgres.DSN(), "TILLGATE_KAFKA_BROKERS="+kafka.Address())
 	stop := make(chan struct{})
 	crew := hire(t, server, 4, uint64(time.Now().UnixNano()), stop)
 	failed := run(crew)

@@ -128,7 +128,7 @@ func (t *trial) open(ctx context.Context) (err error) {
 		return err
 	}
 	if t.Postgres != "" {
-		t.server.Env = []string{"TILLGATE_RECONCILER_POSTGRES=" + t.Postgres}
+		t.server.Env = []string{"TILLGATE_POSTGRES=" + t.Postgres}
 	}
 	// It is alive, and ready only when a programme is published.
 	t.server.Ready = "/healthz"
