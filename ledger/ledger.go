@@ -38,6 +38,7 @@ type Ledger struct {
 	helpers   sync.WaitGroup // courier, disk watch
 	retention atomic.Int64
 
+	publishing  sync.Mutex // one version of a programme is stored at a time
 	subscribers struct {
 		sync.Mutex
 		all map[chan struct{}]struct{}

@@ -19,6 +19,8 @@ func (l *Ledger) PutProgram(p Program) error {
 	if len(p.Merchant) > maxName {
 		return errName
 	}
+	l.publishing.Lock()
+	defer l.publishing.Unlock()
 	key := binary.BigEndian.AppendUint32(programPrefix(nil, p.Merchant), p.Version)
 	var old Program
 	exists, err := load(l.db, key, func(rec []byte) error { return decodeProgram(rec, &old) })

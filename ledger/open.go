@@ -12,8 +12,10 @@ import (
 )
 
 const (
-	storeName = "ledger" // Pebble's directory in the data directory
-	metaForm  = "format"
+	storeName    = "ledger"     // Pebble's directory in the data directory
+	newStoreName = "ledger.new" // where it is made
+	metaForm     = "format"
+	formCheck    = "format check"
 
 	// storeVersion is the version of the layout of keys; records have their
 	// own versions.
@@ -54,16 +56,53 @@ func openStore(dir string, o Options, readOnly bool) (*Ledger, error) {
 	l.opening.Store(true)
 	l.retention.Store(int64(o.DupRetention))
 	l.subscribers.all = map[chan struct{}]struct{}{}
-	if err := l.openSecret(readOnly); err != nil {
+	exists, err := l.openSecret(readOnly)
+	if err != nil {
 		return nil, err
 	}
-	if err := l.openPebble(readOnly); err != nil {
+	if !exists {
+		if err := l.create(); err != nil {
+			return nil, fmt.Errorf("ledger: the store cannot be created: %w", err)
+		}
+	}
+	if err := l.openPebble(storeName, readOnly); err != nil {
 		return nil, fmt.Errorf("ledger: %w", err)
 	}
-	if err := l.checkFormat(readOnly); err != nil {
+	if err := l.checkFormat(); err != nil {
 		return nil, l.unopened(err)
 	}
 	return l, nil
+}
+
+// create makes an empty store beside its place and moves it there when it is
+// whole: Pebble does not open what a crash has left of a half made one.
+func (l *Ledger) create() error {
+	fsys := l.o.FS
+	at, place := fsys.PathJoin(l.dir, newStoreName), fsys.PathJoin(l.dir, storeName)
+	if err := fsys.RemoveAll(at); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if names, err := fsys.List(place); err == nil {
+		if len(names) > 0 {
+			return fmt.Errorf("%s holds something else", place)
+		}
+		if err := fsys.Remove(place); err != nil {
+			return err
+		}
+	}
+	if err := l.openPebble(newStoreName, false); err != nil {
+		return err
+	}
+	if err := l.writeFormat(); err != nil {
+		return l.unopened(err)
+	}
+	if err := l.db.Close(); err != nil {
+		return err
+	}
+	if err := fsys.Rename(at, place); err != nil {
+		return err
+	}
+	return syncDir(fsys, l.dir)
 }
 
 // openPebble opens the database. Where Pebble can't write some of its files it
@@ -72,7 +111,7 @@ func openStore(dir string, o Options, readOnly bool) (*Ledger, error) {
 // What an earlier process wrote without a sync, and Pebble has read back from
 // the system's cache, is flushed to synced tables before it returns: all that
 // is found at the start may be told.
-func (l *Ledger) openPebble(readOnly bool) error {
+func (l *Ledger) openPebble(name string, readOnly bool) error {
 	opened := make(chan error, 1)
 	go func() {
 		err := errors.New("the store cannot be opened")
@@ -82,7 +121,7 @@ func (l *Ledger) openPebble(readOnly bool) error {
 			}
 			opened <- err
 		}()
-		l.db, err = pebble.Open(l.o.FS.PathJoin(l.dir, storeName), l.pebbleOptions(readOnly))
+		l.db, err = pebble.Open(l.o.FS.PathJoin(l.dir, name), l.pebbleOptions(readOnly))
 	}()
 	select {
 	case err := <-opened:
@@ -97,33 +136,31 @@ func (l *Ledger) openPebble(readOnly bool) error {
 
 // openSecret reads the key file, or makes it where there is no store yet: the
 // key is there, synced, before the first record that needs it.
-func (l *Ledger) openSecret(readOnly bool) error {
+func (l *Ledger) openSecret(readOnly bool) (exists bool, err error) {
 	fsys := l.o.FS
-	exists := false
 	if desc, err := pebble.Peek(fsys.PathJoin(l.dir, storeName), fsys); err == nil {
 		exists = desc.Exists
 	} else if !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("ledger: %w", err)
+		return false, fmt.Errorf("ledger: %w", err)
 	}
-	var err error
 	l.secret, err = readSecret(fsys, l.dir)
 	switch {
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return exists, err
+	case err != nil && exists:
+		return exists, fmt.Errorf("ledger: the store in %s has no %s beside it; restore the file that belongs to it", l.dir, secretName)
+	case !exists && readOnly:
+		return exists, fmt.Errorf("ledger: there is no store in %s", l.dir)
 	case err == nil:
-		return nil
-	case !errors.Is(err, fs.ErrNotExist):
-		return err
-	case exists:
-		return fmt.Errorf("ledger: the store in %s has no %s beside it; restore the file that belongs to it", l.dir, secretName)
-	case readOnly:
-		return fmt.Errorf("ledger: there is no store in %s", l.dir)
+		return exists, nil
 	}
 	if err := makeDir(fsys, l.dir); err != nil {
-		return err
+		return exists, err
 	}
 	if l.secret, err = newSecret(); err != nil {
-		return err
+		return exists, err
 	}
-	return l.secret.write(fsys, l.dir, l.secret.profiles.Load())
+	return exists, l.secret.write(fsys, l.dir, l.secret.profiles.Load())
 }
 
 func (l *Ledger) pebbleOptions(readOnly bool) *pebble.Options {
@@ -151,15 +188,14 @@ func (l *Ledger) pebbleOptions(readOnly bool) *pebble.Options {
 	return o
 }
 
-// checkFormat reads the format record, or writes it in a new store.
-func (l *Ledger) checkFormat(readOnly bool) error {
+// checkFormat reads the format record.
+func (l *Ledger) checkFormat() error {
 	rec, err := l.Meta(metaForm)
 	if err != nil {
 		return err
 	}
-	want := l.secret.key("format check")
 	if rec == nil {
-		return l.createFormat(want, readOnly)
+		return fmt.Errorf("ledger: %s is not a ledger's store", l.dir)
 	}
 	if len(rec) != 20 || rec[0] != tagMeta || rec[1] != storeVersion {
 		tag, version := byte(0), byte(0)
@@ -168,7 +204,7 @@ func (l *Ledger) checkFormat(readOnly bool) error {
 		}
 		return &VersionError{Want: tagMeta, Tag: tag, Version: version}
 	}
-	if [16]byte(rec[4:]) != want {
+	if [16]byte(rec[4:]) != l.secret.key(formCheck) {
 		return fmt.Errorf("ledger: %s in %s belongs to another store", secretName, l.dir)
 	}
 	n := int(binary.BigEndian.Uint16(rec[2:]))
@@ -178,27 +214,15 @@ func (l *Ledger) checkFormat(readOnly bool) error {
 	return l.makePartitions(n)
 }
 
-func (l *Ledger) createFormat(check Key, readOnly bool) error {
-	it, err := l.db.NewIter(nil)
-	if err != nil {
-		return err
-	}
-	used := it.First()
-	if err := errors.Join(it.Error(), it.Close()); err != nil {
-		return err
-	}
-	if used || readOnly {
-		return fmt.Errorf("ledger: %s is not a ledger's store", l.dir)
-	}
+// writeFormat writes the format record of a new store.
+func (l *Ledger) writeFormat() error {
 	n := l.o.Partitions
 	if n == 0 {
 		n = defaultPartitions
 	}
+	check := l.secret.key(formCheck)
 	rec := binary.BigEndian.AppendUint16([]byte{tagMeta, storeVersion}, uint16(n))
-	if err := l.putAll(func(b *pebble.Batch) error { return b.Set(metaKey(nil, metaForm), append(rec, check[:]...), nil) }); err != nil {
-		return fmt.Errorf("ledger: the store cannot be created: %w", err)
-	}
-	return l.makePartitions(n)
+	return l.putAll(func(b *pebble.Batch) error { return b.Set(metaKey(nil, metaForm), append(rec, check[:]...), nil) })
 }
 
 func (l *Ledger) makePartitions(n int) error {
@@ -260,6 +284,13 @@ func (l *Ledger) Close() error {
 		if l.failed.Load() {
 			return // dead is closed
 		}
+		// After a table could not be written Pebble may panic here over what
+		// it still refers to. By now everything is synced.
+		defer func() {
+			if p := recover(); p != nil {
+				closed <- fmt.Errorf("ledger: the store did not close in order: %v", p)
+			}
+		}()
 		closed <- l.db.Close()
 	}()
 	select {

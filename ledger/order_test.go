@@ -141,6 +141,28 @@ func TestNoAnswerComesBeforeTheSyncOfWhatItHasRead(t *testing.T) {
 	require.Equal(t, synced+1, l.Synced(p))
 }
 
+// A batch of half a memtable and more goes another way through Pebble, which
+// empties it: that must not be taken for a drain that has written nothing.
+func TestAVeryLargeDrainWaitsForItsSyncToo(t *testing.T) {
+	g := &gate{}
+	o := quiet(errorfs.Wrap(vfs.NewMem(), g), newHandClock())
+	o.MemTableBytes = 64 << 10
+	l := open(t, o)
+	defer func() { require.NoError(t, l.Close()) }()
+	g.close()
+	data := make([]byte, 200<<10)
+	done, _ := later(t, l, 0, func(tx *Tx) error {
+		_, err := tx.Append(&Operation{Kind: KindEvent, Data: data})
+		return err
+	})
+	nothing(t, done, "it was told before the sync")
+	require.Zero(t, l.Synced(0))
+	g.open()
+	require.NoError(t, <-done)
+	require.Equal(t, uint64(1), l.Synced(0))
+	eventually(t, "nothing waits any more", func() bool { return l.unsynced.Load() == 0 })
+}
+
 func TestAReaderOfWhatIsSyncedWaitsForNothing(t *testing.T) {
 	l, g := gated(t)
 	defer func() { require.NoError(t, l.Close()) }()

@@ -62,6 +62,7 @@ type span struct{ at, n int }
 // drain is a batch and those who wait for it.
 type drain struct {
 	batch *pebble.Batch
+	wait  bool // for its sync; Pebble empties a batch that it has taken whole
 	tasks []answer
 	marks []mark
 }
@@ -216,6 +217,7 @@ func (s *shard) commit() {
 		}
 	}
 	if !d.batch.Empty() {
+		d.wait = true
 		s.l.unsynced.Add(1)
 		if s.l.apply(d.batch) != nil {
 			return // the ledger has failed: nobody is answered
@@ -252,7 +254,7 @@ func (s *shard) writeAccount(h *hot) {
 func (s *shard) acknowledge() {
 	defer s.l.acks.Done()
 	for d := range s.acks {
-		if !d.batch.Empty() {
+		if d.wait {
 			if err := d.batch.SyncWait(); err != nil {
 				s.l.fail(fmt.Errorf("a sync failed: %w", err))
 				return
