@@ -28,24 +28,22 @@ func scan(db pebble.Reader, prefix []byte, fn func(key, value []byte) (bool, err
 	return scanFrom(db, prefix, prefix, fn)
 }
 
-func scanFrom(db pebble.Reader, prefix, from []byte, fn func(key, value []byte) (bool, error)) error {
+func scanFrom(db pebble.Reader, prefix, from []byte, fn func(key, value []byte) (bool, error)) (err error) {
 	it, err := db.NewIter(&pebble.IterOptions{LowerBound: prefix, UpperBound: after(prefix)})
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, it.Close()) }()
 	for ok := it.SeekGE(from); ok; ok = it.Next() {
 		value, err := it.ValueAndErr()
-		if err == nil {
-			ok, err = fn(it.Key(), value)
-		}
 		if err != nil {
-			return errors.Join(err, it.Close())
+			return err
 		}
-		if !ok {
-			break
+		if more, err := fn(it.Key(), value); !more || err != nil {
+			return err
 		}
 	}
-	return errors.Join(it.Error(), it.Close())
+	return it.Error()
 }
 
 // Dups are the requests remembered under a duplicate key.
