@@ -40,9 +40,9 @@ func appendAccount(dst []byte, a *Account) []byte {
 	c.time(&a.Through)
 	c.op(&a.Last)
 	c.buf = append(c.buf, 0, 0, 0, 0, 0, 0, 0, 0)
-	accountFields(&c, a)
+	accountFields(c, a)
 	binary.BigEndian.PutUint64(c.buf[start+accountMask:], c.mask)
-	return c.buf
+	return c.finish()
 }
 
 // decodeAccount reads an account, using the room of its lists.
@@ -64,7 +64,7 @@ func decodeAccount(rec []byte, a *Account) error {
 	c.time(&a.Through)
 	c.op(&a.Last)
 	c.fixed(&c.mask)
-	accountFields(&c, a)
+	accountFields(c, a)
 	if c.mask>>c.bit != 0 {
 		c.fail("an unknown field")
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"sync"
 )
 
 // Every record begins with the same two bytes:
@@ -70,19 +71,43 @@ type coder struct {
 	err     error
 }
 
-// begin starts to read a record or returns a writer that appends to dst.
-func writer(dst []byte, tag, version byte) coder {
-	return coder{buf: append(dst, tag, version)}
+// coders keeps coders: their visits by way of functions would otherwise cost
+// an allocation for each record.
+var coders = sync.Pool{New: func() any { return new(coder) }}
+
+// writer begins a record that is appended to dst; finish ends it.
+func writer(dst []byte, tag, version byte) *coder {
+	c := coders.Get().(*coder)
+	*c = coder{buf: append(dst, tag, version)}
+	return c
 }
 
-func reader(rec []byte, tag, version byte) (coder, error) {
+func (c *coder) finish() []byte {
+	buf := c.buf
+	*c = coder{}
+	coders.Put(c)
+	return buf
+}
+
+// checkHeader holds a record to the kind and version that are expected.
+func checkHeader(rec []byte, tag, version byte) error {
 	if len(rec) < 2 {
-		return coder{}, fmt.Errorf("%w: shorter than its header", ErrCorrupt)
+		return fmt.Errorf("%w: shorter than its header", ErrCorrupt)
 	}
 	if rec[0] != tag || rec[1] != version {
-		return coder{}, &VersionError{Want: tag, Tag: rec[0], Version: rec[1]}
+		return &VersionError{Want: tag, Tag: rec[0], Version: rec[1]}
 	}
-	return coder{buf: rec, text: string(rec), pos: 2, reading: true}, nil
+	return nil
+}
+
+// reader begins to read a record; end ends it.
+func reader(rec []byte, tag, version byte) (*coder, error) {
+	if err := checkHeader(rec, tag, version); err != nil {
+		return nil, err
+	}
+	c := coders.Get().(*coder)
+	*c = coder{buf: rec, text: string(rec), pos: 2, reading: true}
+	return c, nil
 }
 
 // end finishes reading: nothing may be left.
@@ -90,7 +115,10 @@ func (c *coder) end() error {
 	if c.err == nil && c.pos != len(c.buf) {
 		c.fail("bytes after its end")
 	}
-	return c.err
+	err := c.err
+	*c = coder{}
+	coders.Put(c)
+	return err
 }
 
 func (c *coder) fail(why string) {

@@ -42,8 +42,8 @@ func dupItem(c *coder, e *DupEntry) {
 
 func appendDups(dst []byte, entries []DupEntry) []byte {
 	c := writer(dst, tagDups, dupsVersion)
-	items(&c, &entries, dupMin, dupItem)
-	return c.buf
+	items(c, &entries, dupMin, dupItem)
+	return c.finish()
 }
 
 func decodeDups(rec []byte, into []DupEntry) ([]DupEntry, error) {
@@ -51,7 +51,7 @@ func decodeDups(rec []byte, into []DupEntry) ([]DupEntry, error) {
 	if err != nil {
 		return nil, err
 	}
-	items(&c, &into, dupMin, dupItem)
+	items(c, &into, dupMin, dupItem)
 	return into, c.end()
 }
 
@@ -66,8 +66,8 @@ const receiptMin = 18
 
 func appendReceipts(dst []byte, entries []ReceiptEntry) []byte {
 	c := writer(dst, tagReceipts, receiptsVersion)
-	items(&c, &entries, receiptMin, receiptItem)
-	return c.buf
+	items(c, &entries, receiptMin, receiptItem)
+	return c.finish()
 }
 
 func decodeReceipts(rec []byte, into []ReceiptEntry) ([]ReceiptEntry, error) {
@@ -75,7 +75,7 @@ func decodeReceipts(rec []byte, into []ReceiptEntry) ([]ReceiptEntry, error) {
 	if err != nil {
 		return nil, err
 	}
-	items(&c, &into, receiptMin, receiptItem)
+	items(c, &into, receiptMin, receiptItem)
 	return into, c.end()
 }
 
@@ -106,8 +106,8 @@ func (c *coder) kind(k *Kind) {
 
 func appendShift(dst []byte, e *ShiftEntry) []byte {
 	c := writer(dst, tagShift, shiftVersion)
-	shiftFields(&c, e)
-	return c.buf
+	shiftFields(c, e)
+	return c.finish()
 }
 
 func decodeShift(rec []byte, e *ShiftEntry) error {
@@ -115,7 +115,7 @@ func decodeShift(rec []byte, e *ShiftEntry) error {
 	if err != nil {
 		return err
 	}
-	shiftFields(&c, e)
+	shiftFields(c, e)
 	return c.end()
 }
 
@@ -130,8 +130,8 @@ func linkFields(c *coder, l *Link) {
 
 func appendLink(dst []byte, l *Link) []byte {
 	c := writer(dst, tagLink, linkVersion)
-	linkFields(&c, l)
-	return c.buf
+	linkFields(c, l)
+	return c.finish()
 }
 
 func decodeLink(rec []byte, l *Link) error {
@@ -139,7 +139,7 @@ func decodeLink(rec []byte, l *Link) error {
 	if err != nil {
 		return err
 	}
-	linkFields(&c, l)
+	linkFields(c, l)
 	return c.end()
 }
 
@@ -162,8 +162,8 @@ func parkedFields(c *coder, p *Parked) {
 
 func appendParked(dst []byte, p *Parked) []byte {
 	c := writer(dst, tagParked, parkedVersion)
-	parkedFields(&c, p)
-	return c.buf
+	parkedFields(c, p)
+	return c.finish()
 }
 
 func decodeParked(rec []byte, p *Parked) error {
@@ -171,7 +171,7 @@ func decodeParked(rec []byte, p *Parked) error {
 	if err != nil {
 		return err
 	}
-	parkedFields(&c, p)
+	parkedFields(c, p)
 	return c.end()
 }
 
@@ -182,8 +182,8 @@ func codeFields(c *coder, k *code) {
 
 func appendCode(dst []byte, k *code) []byte {
 	c := writer(dst, tagCode, codeVersion)
-	codeFields(&c, k)
-	return c.buf
+	codeFields(c, k)
+	return c.finish()
 }
 
 func decodeCode(rec []byte, k *code) error {
@@ -191,14 +191,14 @@ func decodeCode(rec []byte, k *code) error {
 	if err != nil {
 		return err
 	}
-	codeFields(&c, k)
+	codeFields(c, k)
 	return c.end()
 }
 
 func appendTransfer(dst []byte, t *Transfer) []byte {
 	c := writer(dst, tagTransfer, transferVersion)
-	transferItem(&c, t)
-	return c.buf
+	transferItem(c, t)
+	return c.finish()
 }
 
 func decodeTransfer(rec []byte, t *Transfer) error {
@@ -206,7 +206,7 @@ func decodeTransfer(rec []byte, t *Transfer) error {
 	if err != nil {
 		return err
 	}
-	transferItem(&c, t)
+	transferItem(c, t)
 	return c.end()
 }
 
@@ -222,8 +222,8 @@ func watermarkFields(c *coder, w *watermark) {
 
 func appendWatermark(dst []byte, w *watermark) []byte {
 	c := writer(dst, tagWatermark, watermarkVersion)
-	watermarkFields(&c, w)
-	return c.buf
+	watermarkFields(c, w)
+	return c.finish()
 }
 
 func decodeWatermark(rec []byte, w *watermark) error {
@@ -231,7 +231,7 @@ func decodeWatermark(rec []byte, w *watermark) error {
 	if err != nil {
 		return err
 	}
-	watermarkFields(&c, w)
+	watermarkFields(c, w)
 	return c.end()
 }
 
@@ -246,8 +246,8 @@ func programFields(c *coder, p *Program) {
 
 func appendProgram(dst []byte, p *Program) []byte {
 	c := writer(dst, tagProgram, programVersion)
-	programFields(&c, p)
-	return c.buf
+	programFields(c, p)
+	return c.finish()
 }
 
 func decodeProgram(rec []byte, p *Program) error {
@@ -255,7 +255,7 @@ func decodeProgram(rec []byte, p *Program) error {
 	if err != nil {
 		return err
 	}
-	programFields(&c, p)
+	programFields(c, p)
 	return c.end()
 }
 
@@ -269,8 +269,8 @@ func windowFields(c *coder, w *Window) {
 // AppendWindow appends the Data of a [KindWindow] record.
 func AppendWindow(dst []byte, w *Window) []byte {
 	c := writer(dst, tagWindow, windowVersion)
-	windowFields(&c, w)
-	return c.buf
+	windowFields(c, w)
+	return c.finish()
 }
 
 // DecodeWindow reads the Data of a [KindWindow] record. The error is
@@ -280,6 +280,6 @@ func DecodeWindow(data []byte, w *Window) error {
 	if err != nil {
 		return err
 	}
-	windowFields(&c, w)
+	windowFields(c, w)
 	return c.end()
 }

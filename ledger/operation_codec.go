@@ -42,9 +42,9 @@ func AppendOperation(dst []byte, op *Operation) []byte {
 	c.op(&op.ID)
 	c.time(&op.Time)
 	c.buf = append(c.buf, 0, 0, 0, 0, 0, 0, 0, 0)
-	operationFields(&c, op)
+	operationFields(c, op)
 	binary.BigEndian.PutUint64(c.buf[start+operationMask:], c.mask)
-	return c.buf
+	return c.finish()
 }
 
 // DecodeOperation reads a journal record into op, using the room of its
@@ -70,7 +70,7 @@ func DecodeOperation(record []byte, op *Operation) error {
 	c.op(&op.ID)
 	c.time(&op.Time)
 	c.fixed(&c.mask)
-	operationFields(&c, op)
+	operationFields(c, op)
 	if c.mask>>c.bit != 0 {
 		c.fail("an unknown field")
 	}

@@ -62,7 +62,7 @@ func (s *secret) open(rec []byte, id AccountID) ([]byte, error) {
 }
 
 func profileKeyID(rec []byte) (uint32, error) {
-	if _, err := reader(rec, tagProfile, profileVersion); err != nil {
+	if err := checkHeader(rec, tagProfile, profileVersion); err != nil {
 		return 0, err
 	}
 	if len(rec) < profileHeader {

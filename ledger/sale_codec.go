@@ -30,9 +30,9 @@ func appendSale(dst []byte, s *Sale) []byte {
 	c.op(&s.Record)
 	c.time(&s.Booked)
 	c.buf = append(c.buf, 0, 0, 0, 0, 0, 0, 0, 0)
-	saleFields(&c, s)
+	saleFields(c, s)
 	binary.BigEndian.PutUint64(c.buf[start+saleMask:], c.mask)
-	return c.buf
+	return c.finish()
 }
 
 func decodeSale(rec []byte, s *Sale) error {
@@ -54,7 +54,7 @@ func decodeSale(rec []byte, s *Sale) error {
 	c.op(&s.Record)
 	c.time(&s.Booked)
 	c.fixed(&c.mask)
-	saleFields(&c, s)
+	saleFields(c, s)
 	if c.mask>>c.bit != 0 {
 		c.fail("an unknown field")
 	}

@@ -13,6 +13,7 @@ type seal struct {
 	fresh       int    // records that are no windows
 	legs        [LegCount]int64
 	sum         hash.Hash
+	length      [4]byte
 }
 
 // sealEntry is what a window takes of a record beside its bytes.
@@ -46,9 +47,8 @@ func (s *seal) follow(w *Window, seq uint64, rec []byte) {
 
 func (s *seal) add(seq uint64, rec []byte) {
 	s.last = seq
-	var length [4]byte
-	binary.BigEndian.PutUint32(length[:], uint32(len(rec)))
-	s.sum.Write(length[:])
+	binary.BigEndian.PutUint32(s.length[:], uint32(len(rec)))
+	s.sum.Write(s.length[:])
 	s.sum.Write(rec)
 }
 
