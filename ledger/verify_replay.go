@@ -121,7 +121,7 @@ func (v *verifier) arrival() error {
 	if id.op < w.op || id.op == w.op && id.index <= w.index {
 		v.finding("a transfer is booked twice or out of order")
 	}
-	r.arrivals[source] = watermark{id.op, id.index}
+	r.arrivals[source] = watermark(id)
 	if v.sent[id] {
 		delete(v.sent, id)
 	} else {
@@ -129,7 +129,10 @@ func (v *verifier) arrival() error {
 	}
 	var sender Operation
 	ok, err := load(v.db, journalKey(nil, op.Source), func(rec []byte) error { return DecodeOperation(rec, &sender) })
-	if err != nil || !ok || int(op.SourceIndex) >= len(sender.Transfers) {
+	if err != nil {
+		return err
+	}
+	if !ok || int(op.SourceIndex) >= len(sender.Transfers) {
 		v.finding("no such transfer was sent")
 		return nil
 	}

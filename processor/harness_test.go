@@ -26,7 +26,6 @@ type shop struct {
 	fs     vfs.FS
 	clock  atomic.Int64
 	keys   int
-	codes  int
 }
 
 // morning is when tests begin: a Friday, 2026-11-20 12:00 in Almaty.

@@ -41,7 +41,7 @@ func FuzzHoldData(f *testing.F) {
 		var again holdData
 		require.NoError(t, decodeHoldData(appendHoldData(nil, &h), &again))
 		require.Equal(t, h.kind, again.kind)
-		require.Equal(t, len(h.more), len(again.more))
+		require.Len(t, again.more, len(h.more))
 	})
 }
 

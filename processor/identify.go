@@ -37,7 +37,7 @@ func normalEmail(s string) string { return strings.ToLower(strings.TrimSpace(s))
 // that it may be printed with, letters in capitals.
 func normalCard(s string) string {
 	clean := true
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		if c := s[i]; c == ' ' || c == '-' || c >= 'a' && c <= 'z' {
 			clean = false
 			break

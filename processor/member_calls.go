@@ -162,7 +162,7 @@ func decideOperations(t *Task, tx *ledger.Tx) error {
 	if r.Cursor != "" {
 		if next, err = ledger.ParseOpID(r.Cursor); err != nil || next.Partition() != tx.Partition() {
 			t.refuse(protocol.InvalidRequest, "cursor", "is none that this call has given")
-			return nil
+			return nil //nolint:nilerr // the refusal is the answer
 		}
 	}
 	limit := r.Limit

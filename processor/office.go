@@ -30,7 +30,7 @@ func listParked(t *Task) error {
 		var err error
 		if from, err = ledger.ParseOpID(r.Cursor); err != nil {
 			t.refuse(protocol.InvalidRequest, "cursor", "is none that this call has given")
-			return nil
+			return nil //nolint:nilerr // the refusal is the answer
 		}
 	}
 	limit := r.Limit

@@ -56,7 +56,7 @@ func getProgram(t *Task) error {
 	case row != nil:
 		r.Document, r.ETag, r.ProgramVersion = row.Doc, etag(row), row.Version
 	case t.s.o.Dev:
-		r.Document, r.ETag = []byte(program.Sample), `"0-`+programHash([]byte(program.Sample))+`"`
+		r.Document, r.ETag = program.Sample, `"0-`+programHash(program.Sample)+`"`
 	default:
 		t.refuse(protocol.NotFound, "", "no programme is published yet")
 	}

@@ -45,7 +45,6 @@ type day struct {
 	last    protocol.Request  // for "again"
 	said    string            // bytes of the last answer
 	program uint32
-	stan    int
 }
 
 func play(t *testing.T, file string) {

@@ -49,7 +49,7 @@ func (s *scanner) anything() any {
 		s.mismatch("null")
 		return nil
 	default:
-		return json.Number(json.Number(itoa(s.integer())))
+		return json.Number(itoa(s.integer()))
 	}
 }
 

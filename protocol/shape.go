@@ -94,7 +94,7 @@ func parseOffset(t string) (int, bool) {
 // digits reads a short run of digits.
 func digits(t string) (int, bool) {
 	n := 0
-	for i := 0; i < len(t); i++ {
+	for i := range len(t) {
 		if !digit(t[i]) {
 			return 0, false
 		}
@@ -150,7 +150,7 @@ func printable(t string) bool {
 
 // visible reports whether a text is visible ASCII without spaces.
 func visible(t string) bool {
-	for i := 0; i < len(t); i++ {
+	for i := range len(t) {
 		if t[i] <= ' ' || t[i] > '~' {
 			return false
 		}
@@ -196,7 +196,7 @@ func ValidCard(t string) bool {
 	if len(t) < 4 || len(t) > 32 {
 		return false
 	}
-	for i := 0; i < len(t); i++ {
+	for i := range len(t) {
 		c := t[i]
 		if !digit(c) && (c|0x20 < 'a' || c|0x20 > 'z') && c != '.' && c != '-' && c != '_' {
 			return false
@@ -219,7 +219,7 @@ func ValidMemberID(t string) bool { return len(t) == MemberIDLength && crockford
 func ValidOperationID(t string) bool { return len(t) == OperationIDLength && crockford(t) }
 
 func crockford(t string) bool {
-	for i := 0; i < len(t); i++ {
+	for i := range len(t) {
 		if strings.IndexByte(base32, t[i]) < 0 {
 			return false
 		}

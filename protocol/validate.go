@@ -259,7 +259,7 @@ const sayLineID = "has 1 to 32 bytes, no spaces around it and none of | ; :"
 // lineIDShape reports whether a line's id is printable, short, and free of
 // the bytes that separate lines and results in DE61 and DE62.
 func lineIDShape(id string) bool {
-	for i := 0; i < len(id); i++ {
+	for i := range len(id) {
 		if id[i] == '|' || id[i] == ';' || id[i] == ':' {
 			return false
 		}

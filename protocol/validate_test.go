@@ -82,6 +82,6 @@ func TestAnAnswerIsReset(t *testing.T) {
 	r.Reset()
 	require.Zero(t, len(r.Lines)+len(r.EarnedLots)+len(r.Rules)+len(r.Promo)+len(r.Hints)+len(r.Slip))
 	require.Equal(t, 2, cap(r.Lines))
-	require.Zero(t, r.ID)
+	require.Empty(t, r.ID)
 	require.Zero(t, r.Balance)
 }

@@ -245,7 +245,7 @@ func TestPostgreSQLGoesAndComesBack(t *testing.T) {
 		end()
 		w.sell(200) // tills go on
 		require.Eventually(t, func() bool {
-			return w.r.Export(context.Background(), io.Discard, "m", time.Unix(0, 0), time.Now(), "csv") == errUnreachable
+			return errors.Is(w.r.Export(context.Background(), io.Discard, "m", time.Unix(0, 0), time.Now(), "csv"), errUnreachable)
 		}, patience, 10*time.Millisecond)
 		require.NoError(t, server.Restart(context.Background()))
 		w.settled()

@@ -50,7 +50,7 @@ func VerifyPostgres(ctx context.Context, dsn string, l *ledger.Ledger) (*Report,
 	if err != nil {
 		return nil, err
 	}
-	defer tx.Rollback(context.WithoutCancel(ctx))
+	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }() // it has only read
 	if err := verifySource(ctx, tx, l); err != nil {
 		return nil, err
 	}

@@ -1,8 +1,6 @@
 package program
 
 import (
-	"regexp"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -11,8 +9,8 @@ import (
 func TestCurrencies(t *testing.T) {
 	seen := map[string]string{}
 	for code, number := range currencies {
-		require.Regexp(t, regexp.MustCompile(`^[A-Z]{3}$`), code)
-		require.Regexp(t, regexp.MustCompile(`^\d{3}$`), number, code)
+		require.Regexp(t, `^[A-Z]{3}$`, code)
+		require.Regexp(t, `^\d{3}$`, number, code)
 		require.Empty(t, seen[number], "%s and %s share a number", code, seen[number])
 		seen[number] = code
 	}
@@ -26,6 +24,6 @@ func TestUnknownCurrencyIsRefused(t *testing.T) {
 		_, problems := Compile([]byte("program: x\ncurrency: " + code + "\n"))
 		require.Len(t, problems, 1, code)
 		require.Equal(t, "currency", problems[0].Path)
-		require.True(t, strings.Contains(problems[0].Message, "ISO 4217"), problems[0].Message)
+		require.Contains(t, problems[0].Message, "ISO 4217", problems[0].Message)
 	}
 }

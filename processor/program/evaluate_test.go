@@ -71,7 +71,7 @@ func TestLargest(t *testing.T) {
 	var d Decision
 	Evaluate(p, &f, r, maxMoment, &d)
 	require.Equal(t, protocol.Approved, d.Code)
-	require.EqualValues(t, 151*int64(MaxAmount), d.Earned, "no rule gives more than the largest amount")
+	require.Equal(t, 151*int64(MaxAmount), d.Earned, "no rule gives more than the largest amount")
 	var sum int64
 	for i := range d.Lines {
 		require.GreaterOrEqual(t, d.Lines[i].Earned, int64(0))

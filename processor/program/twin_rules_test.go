@@ -118,7 +118,7 @@ func (t *twin) bundleRow(r *tRule, row []*big.Rat) {
 		taken := map[int]int64{}
 		for _, p := range r.parts {
 			want := p.quantity * sets
-			var skip map[int]int64 = map[int]int64{}
+			var skip = map[int]int64{}
 			for l, n := range taken {
 				skip[l] = n
 			}

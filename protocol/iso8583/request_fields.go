@@ -191,7 +191,7 @@ func (r *mapper) body() {
 		r.basket()
 	case protocol.CallAccrue:
 		r.basket()
-		req.Offline = string(req.ISO.MTI[:3]) == "022"
+		req.Offline = req.ISO.MTI[:3] == "022"
 		req.ISO.Advice = req.Offline
 	case protocol.CallConfirm:
 		r.target()
@@ -203,10 +203,10 @@ func (r *mapper) body() {
 	case protocol.CallReverse:
 		r.target()
 		r.original()
-		req.ISO.Advice = string(req.ISO.MTI[:3]) == "042"
+		req.ISO.Advice = req.ISO.MTI[:3] == "042"
 	case protocol.CallCloseShift:
 		r.totals()
-		req.ISO.Advice = string(req.ISO.MTI[:3]) == "052"
+		req.ISO.Advice = req.ISO.MTI[:3] == "052"
 	case protocol.CallEcho:
 		r.need(70)
 		switch req.ISO.DE70 {

@@ -134,7 +134,7 @@ type answer struct {
 func refuse(w http.ResponseWriter, err error) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(http.StatusServiceUnavailable)
-	json.NewEncoder(w).Encode(answer{err.Error()})
+	_ = json.NewEncoder(w).Encode(answer{err.Error()}) // a caller who has gone needs no answer
 }
 
 // stream sends what write writes. An error before the first byte is an answer;

@@ -28,7 +28,7 @@ func Operations(ctx context.Context, config *pgx.ConnConfig, w io.Writer, mercha
 			if err != nil {
 				return err
 			}
-			defer x.close()
+			defer func() { _ = x.close() }() // of temporary files, after the last byte
 			return table(ctx, tx, x, &operations, merchant, from, to)
 		}
 		return fmt.Errorf("there is no format %q: csv and xlsx are", format)
@@ -105,6 +105,6 @@ func snapshot(ctx context.Context, config *pgx.ConnConfig, read func(pgx.Tx) err
 	if err != nil {
 		return err
 	}
-	defer tx.Rollback(context.WithoutCancel(ctx))
+	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }() // it has only read
 	return read(tx)
 }

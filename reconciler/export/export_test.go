@@ -32,7 +32,9 @@ func TestTextIsNoFormula(t *testing.T) {
 }
 
 func TestSpreadsheetNumbersAreExactOrText(t *testing.T) {
+	//nolint:testifylint // the nearest number there is, not one beside it
 	require.Equal(t, 123.45, spreadsheetNumber("123.45"))
+	//nolint:testifylint // likewise
 	require.Equal(t, 9999999999999.99, spreadsheetNumber("9999999999999.99"))
 	require.Equal(t, "92233720368547758.07", spreadsheetNumber("92233720368547758.07"))
 }

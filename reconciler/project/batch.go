@@ -89,7 +89,7 @@ func (b *batch) commit(ctx context.Context, conn *pgx.Conn) error {
 	if err != nil {
 		return err
 	}
-	defer tx.Rollback(context.WithoutCancel(ctx))
+	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }() // after a commit there is nothing to undo
 	if err := b.move(ctx, tx); err != nil {
 		return err
 	}

@@ -54,9 +54,6 @@ func (t *copyTable) reset() {
 	t.rows = 0
 }
 
-// size is what has been collected, in bytes.
-func (t *copyTable) size() int { return len(t.buf) }
-
 // createStage is the SQL of the temporary table; it lives as long as the
 // connection and is emptied by each commit.
 func (t *copyTable) createStage() string {

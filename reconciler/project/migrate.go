@@ -49,7 +49,7 @@ func Config(dsn string) (*pgx.ConnConfig, error) {
 // than this program is refused.
 func Migrate(ctx context.Context, config *pgx.ConnConfig) error {
 	db := stdlib.OpenDB(*config)
-	defer db.Close()
+	defer func() { _ = db.Close() }() // every statement has told its outcome
 	schema := strings.TrimSpace(strings.Split(config.RuntimeParams["search_path"], ",")[0])
 	if _, err := db.ExecContext(ctx, "CREATE SCHEMA IF NOT EXISTS "+pgx.Identifier{schema}.Sanitize()); err != nil {
 		return fmt.Errorf("creating the schema: %w", err)

@@ -222,7 +222,7 @@ func (p *Projector) session(ctx context.Context) error {
 	err, over := f.run(ctx, ended)
 	cancel()
 	if !over {
-		<-ended
+		<-ended //nolint:errcheck // it was told to end; why the run ended is err
 	}
 	f.finish()
 	return err

@@ -84,14 +84,6 @@ func (t *tables) reset() {
 	}
 }
 
-func (t *tables) size() int {
-	n := 0
-	for _, one := range t.all() {
-		n += one.size()
-	}
-	return n
-}
-
 func (t *tables) flush(ctx context.Context, tx pgx.Tx) error {
 	for _, one := range t.all() {
 		if err := one.flush(ctx, tx); err != nil {

@@ -175,7 +175,7 @@ func readAll(b kafka.Bytes) ([]byte, error) {
 	if b == nil {
 		return nil, nil
 	}
-	defer b.Close()
+	defer func() { _ = b.Close() }() // it is memory
 	out := make([]byte, b.Len())
 	_, err := io.ReadFull(b, out)
 	return out, err
