@@ -92,7 +92,8 @@ func (tx *Tx) deriveDup(op *Operation, ref *DupRef) error {
 		ref.Entry.Op = 0
 	}
 	s.dups = s.dups[:0]
-	if !ref.New && (!tx.isKnown || tx.known != ref.Key) {
+	absent := ref.New || tx.isKnown && tx.known == ref.Key || s.l.filter.absent(ref.Key)
+	if _, written := s.overlay[small(hashKey(s.kbuf[:0], spaceDups, ref.Key))]; written || !absent {
 		rec, ok, err := s.get(hashKey(s.kbuf[:0], spaceDups, ref.Key))
 		if err != nil {
 			return err

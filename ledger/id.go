@@ -98,7 +98,7 @@ func parseBase32(s string, n int) (uint64, bool) {
 		return 0, false
 	}
 	var v uint64
-	for i := 0; i < n; i++ {
+	for i := range n {
 		d := digits[s[i]]
 		if d < 0 {
 			return 0, false

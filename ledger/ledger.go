@@ -44,6 +44,7 @@ type Ledger struct {
 		all map[chan struct{}]struct{}
 	}
 	couriers chan struct{} // wakes the courier
+	filter   *dupFilter
 	stats    counters
 	clock    clock
 }

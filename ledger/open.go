@@ -54,6 +54,7 @@ func (l *Ledger) unopened(err error) error {
 func openStore(dir string, o Options, readOnly bool) (*Ledger, error) {
 	l := &Ledger{o: o, dir: dir, dead: make(chan struct{}), stop: make(chan struct{}), couriers: make(chan struct{}, 1)}
 	l.opening.Store(true)
+	l.filter = &dupFilter{} // it answers nothing until the store runs
 	l.retention.Store(int64(o.DupRetention))
 	l.subscribers.all = map[chan struct{}]struct{}{}
 	exists, err := l.openSecret(readOnly)
@@ -244,6 +245,10 @@ func (l *Ledger) start() error {
 		p.letters.Store(true) // the courier looks into all at the start
 	}
 	l.clock.start(l)
+	l.filter = newDupFilter(l.o.DupFilterBytes)
+	if err := l.startFilter(); err != nil {
+		return err
+	}
 	n := min(l.o.Shards, len(l.parts))
 	for i := range n {
 		l.shards = append(l.shards, newShard(l, i))

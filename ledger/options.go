@@ -56,6 +56,10 @@ type Options struct {
 	// MaxDups bounds the requests remembered under one duplicate key within
 	// the retention: 1,024.
 	MaxDups int
+	// DupFilterBytes is the memory of the filter that tells new requests from
+	// repeated ones: 32 MiB by default, for some 25 million duplicate keys.
+	// With more of them it helps less. Negative for none.
+	DupFilterBytes int64
 	// SweepEvery is how often the due index is looked at: 1 s. What falls
 	// due does not depend on it.
 	SweepEvery time.Duration
@@ -96,6 +100,7 @@ func (o Options) withDefaults() (Options, error) {
 	set(&o.WindowAge, time.Minute)
 	set(&o.DupRetention, 7*24*time.Hour)
 	set(&o.MaxDups, 1024)
+	set(&o.DupFilterBytes, 32<<20)
 	set(&o.SweepEvery, time.Second)
 	return o, o.check()
 }
@@ -107,7 +112,7 @@ func set[T comparable](v *T, byDefault T) {
 	}
 }
 
-func (o *Options) check() error {
+func (o Options) check() error {
 	var errs []error
 	atLeast := func(name string, v, least int64) {
 		if v < least {

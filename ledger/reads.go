@@ -13,7 +13,7 @@ import (
 // load reads one record of a reader into what decode makes of it.
 func load(db pebble.Reader, key []byte, decode func([]byte) error) (ok bool, err error) {
 	value, closer, err := db.Get(key)
-	if err == pebble.ErrNotFound {
+	if errors.Is(err, pebble.ErrNotFound) {
 		return false, nil
 	}
 	if err != nil {
@@ -48,6 +48,9 @@ func scanFrom(db pebble.Reader, prefix, from []byte, fn func(key, value []byte) 
 
 // Dups are the requests remembered under a duplicate key.
 func (l *Ledger) Dups(key Key) (entries []DupEntry, err error) {
+	if l.filter.absent(key) {
+		return nil, nil
+	}
 	_, err = load(l.db, hashKey(nil, spaceDups, key), func(rec []byte) (err error) {
 		entries, err = decodeDups(rec, nil)
 		return err

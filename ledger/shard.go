@@ -107,7 +107,7 @@ func (l *Ledger) Submit(partition int, t Task) error {
 		return ErrOverloaded
 	}
 	err := l.shards[partition%len(l.shards)].queue.put(item{t, l.parts[partition]})
-	if err == ErrOverloaded {
+	if errors.Is(err, ErrOverloaded) {
 		l.stats.shed.Add(1)
 	}
 	return err

@@ -41,6 +41,7 @@ type Stats struct {
 
 	Queued   int  // tasks that wait
 	Unsynced int  // batches that wait for their sync
+	Filter   bool // new requests are told from repeated ones in memory
 	DiskLow  bool // below MinFreeDisk: everything is shed
 
 	Pebble *pebble.Metrics
@@ -56,7 +57,7 @@ func (l *Ledger) Stats() Stats {
 		Due: c.dues.Load(), Swept: c.swept.Load(), Delivered: c.delivered.Load(),
 		Undeliverable: c.undeliverable.Load(), Stalls: c.stalls.Load(), SlowDisk: c.diskSlow.Load(),
 		BackgroundErrors: c.backgroundErrors.Load(), DupsRejected: c.dupsRejected.Load(),
-		Unsynced: int(l.unsynced.Load()), DiskLow: l.low.Load(),
+		Unsynced: int(l.unsynced.Load()), DiskLow: l.low.Load(), Filter: l.filter.ready.Load(),
 	}
 	for _, sh := range l.shards {
 		s.Queued += sh.queue.len()

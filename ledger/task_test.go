@@ -165,6 +165,20 @@ func TestOneDupListAnswersForAllItHasSeen(t *testing.T) {
 	require.Equal(t, uint64(1), l.Stats().DupsRejected)
 	require.Len(t, entries(), 4)
 
+	// Two records of one task under a key that was new to it: both stay.
+	must(t, l, 0, func(tx *Tx) error {
+		for _, disc := range []string{"x", "y"} {
+			ref := DupRef{Key: Key{2}, New: true, Entry: DupEntry{Disc: disc}}
+			if _, err := tx.Append(&Operation{Kind: KindEvent, Dups: []DupRef{ref}}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	both, err := l.Dups(Key{2})
+	require.NoError(t, err)
+	require.Len(t, both, 2)
+
 	clock.move(8 * 24 * 60 * 60 * 1e9)
 	require.NoError(t, append(DupEntry{Disc: "e"}))
 	got = entries()

@@ -147,6 +147,10 @@ func (tx *Tx) Create(id AccountID, merchant string) error {
 // room of the shard's: it is valid until the next Dups, PutDups or Append.
 func (tx *Tx) Dups(key Key) ([]DupEntry, error) {
 	s := tx.s
+	if s.l.filter.absent(key) {
+		tx.known, tx.isKnown = key, true
+		return nil, nil
+	}
 	rec, ok, err := s.get(hashKey(s.kbuf[:0], spaceDups, key))
 	if !ok || err != nil {
 		if err == nil {
@@ -307,7 +311,7 @@ func (s *shard) get(key []byte) (value []byte, ok bool, err error) {
 		return s.drain.batch.Repr()[at.at : at.at+at.n], true, nil
 	}
 	value, closer, err := s.l.db.Get(key)
-	if err == pebble.ErrNotFound {
+	if errors.Is(err, pebble.ErrNotFound) {
 		return nil, false, nil
 	}
 	if err != nil {
@@ -319,6 +323,9 @@ func (s *shard) get(key []byte) (value []byte, ok bool, err error) {
 
 // set writes to the drain's batch. It copies both.
 func (s *shard) set(key, value []byte) {
+	if key[0] == spaceDups {
+		s.l.filter.add(Key(key[1:])) // before anybody can see the record
+	}
 	b := s.drain.batch
 	if err := b.Set(key, value, nil); err != nil {
 		panic(err) // it answers errors for batches that are committed or closed: a bug
