@@ -148,12 +148,14 @@ func (t *Task) confirm(tx *ledger.Tx) error {
 	if advice && t.otherMoney() {
 		return t.park(tx, becauseMoney)
 	}
-	if r := t.request(); r.Printed.HasRedeemed && r.Printed.Redeemed > t.other.Points {
-		if advice {
-			return t.park(tx, becauseAboveHold)
-		}
+	switch points, money := t.aboveHold(); {
+	case (points || money) && advice:
+		return t.park(tx, becauseAboveHold)
+	case points:
 		t.decision.MaxRedeem = t.other.Points
 		return t.decline(tx, protocol.RedeemNotAllowed, "redeemed", "more points were printed than the hold has; it stays")
+	case money:
+		return t.decline(tx, protocol.InvalidAmount, "payable", "points and money as printed are more than the receipt that was held; the hold stays")
 	}
 	return t.book(tx, a, h)
 }

@@ -15,7 +15,7 @@ import (
 // count them.
 const (
 	becauseUnknownHold = "the hold is not known here"
-	becauseAboveHold   = "more points were printed than the hold has"
+	becauseAboveHold   = "more was printed than was held"
 	becauseLate        = "it came after the hold had expired, and the points are not there any more"
 	becauseMoney       = "it counts in another currency than the programme"
 )

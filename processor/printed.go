@@ -24,6 +24,20 @@ func (t *Task) print(op *ledger.Operation) {
 	}
 }
 
+// aboveHold reports whether the receipt shows more than was held: more points,
+// or more money than is left of the held receipt beside the points shown.
+func (t *Task) aboveHold() (points, money bool) {
+	p := &t.request().Printed
+	if p.HasRedeemed && p.Redeemed > t.other.Points {
+		return true, false
+	}
+	most := t.other.Payable
+	if p.HasRedeemed {
+		most += t.other.Redeemed - min(t.version.Program.Money(p.Redeemed), t.other.Redeemed)
+	}
+	return false, p.HasPayable && p.Payable > most
+}
+
 // printRedeemed books fewer points than were held: each line's share shrinks
 // in proportion, and money takes its place.
 func (t *Task) printRedeemed(op *ledger.Operation, points int64) {
