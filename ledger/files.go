@@ -5,6 +5,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"strings"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
@@ -87,3 +88,20 @@ func copyFile(fsys vfs.FS, from, to string) (err error) {
 	}
 	return errors.Join(err, dst.Close())
 }
+
+// orderly is the file system that Pebble gets. Pebble names its manifest by a
+// marker file beside it and syncs the directory after both are there; what a
+// crash leaves could be the marker without the manifest, and no store that
+// opens. So the directory is synced before a marker is made, too.
+type orderly struct{ vfs.FS }
+
+func (o orderly) Create(name string, category vfs.DiskWriteCategory) (vfs.File, error) {
+	if strings.HasPrefix(o.PathBase(name), "marker.") {
+		if err := syncDir(o.FS, o.PathDir(name)); err != nil {
+			return nil, err
+		}
+	}
+	return o.FS.Create(name, category)
+}
+
+func (o orderly) Unwrap() vfs.FS { return o.FS }

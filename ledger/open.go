@@ -166,7 +166,7 @@ func (l *Ledger) openSecret(readOnly bool) (exists bool, err error) {
 
 func (l *Ledger) pebbleOptions(readOnly bool) *pebble.Options {
 	o := &pebble.Options{
-		FS:                          l.o.FS,
+		FS:                          orderly{l.o.FS},
 		ReadOnly:                    readOnly,
 		FormatMajorVersion:          pebble.FormatNewest,
 		CacheSize:                   l.o.CacheBytes,
