@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"encoding/binary"
+	"errors"
 	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -102,7 +103,7 @@ func (l *Ledger) fillFilter(keys *pebble.Snapshot) {
 	}
 	if err == nil {
 		l.filter.ready.Store(true)
-	} else if err != ErrClosed {
+	} else if !errors.Is(err, ErrClosed) {
 		l.o.Logger.Warn("the filter of duplicate keys stays off", "error", err)
 	}
 }
