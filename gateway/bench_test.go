@@ -51,7 +51,9 @@ func TestAnAuthorizationAllocatesLittle(t *testing.T) {
 		require.Equal(t, 201, ctx.Response.StatusCode())
 		ctx.Response.Reset()
 	})
-	require.LessOrEqual(t, allocs, 4.0)
+	if !underRace { // its pools forget on purpose
+		require.LessOrEqual(t, allocs, 4.0)
+	}
 }
 
 func BenchmarkHTTPAuthorize(b *testing.B) {
