@@ -222,6 +222,29 @@ func TestMergeMovesEverythingAndLeavesAnAlias(t *testing.T) {
 		"an erasure finds what a merge has brought")
 }
 
+// What a member owes goes along in a merge, and the other's points repay it.
+func TestMergeBringsWhatIsOwed(t *testing.T) {
+	s := openShop(t, string(program.Sample))
+	a := s.approved(s.member("+77010000001", ""))
+	b := s.approved(s.member("+77010000002", ""))
+	add := s.office(protocol.CallAddCard, b.Member.ID)
+	add.Card.Number = "7000000000001234"
+	s.approved(add)
+	s.approved(s.sale(protocol.CallAccrue, byPhone("+77010000001"), 50000, 0)) // 50.00 earned
+	bought := s.approved(s.sale(protocol.CallAccrue, byCard("7000000000001234"), 100000, 0))
+	s.approved(s.sale(protocol.CallRedeem, byCard("7000000000001234"), 20000, 10000)) // 100.00 spent, 10.00 earned
+	back := s.till(protocol.CallReturn)
+	back.Target = bought.ID
+	require.Equal(t, protocol.Balance{Deficit: 9000}, s.approved(back).Balance, "100.00 taken back, 10.00 were there")
+
+	merge := s.office(protocol.CallMerge, b.Member.ID)
+	merge.Into = a.Member.ID
+	s.approved(merge)
+	require.Eventually(t, func() bool {
+		return s.approved(s.office(protocol.CallBalance, a.Member.ID)).Balance == protocol.Balance{Deficit: 4000}
+	}, 10*time.Second, time.Millisecond, "90.00 owed, 50.00 repaid")
+}
+
 func TestHistoryIsPaged(t *testing.T) {
 	s := openShop(t, string(program.Sample))
 	m := s.approved(s.member("+77010000001", ""))
