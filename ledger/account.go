@@ -10,7 +10,9 @@ type Account struct {
 	Into       AccountID // merged: where it lives on; 0 if it lives here
 	Created    int64     // unix ns
 	Joined     int64     // registration, unix ns; 0 while provisional
-	Referrer   AccountID // who invited the member; fixed at registration, 0 for nobody
+	// Upline are the members above: who invited this one, who invited that one
+	// and so on, at most MaxUpline. It is fixed at registration.
+	Upline []AccountID
 
 	// Through is the time up to which everything that fell due is in the
 	// journal. A lot is pending while its Active is after Through.
@@ -32,6 +34,12 @@ type Account struct {
 	LastPurchase  int64 // business date of the newest purchase, unix ns
 	FirstPurchase int64
 
+	// Counts are the counters that rules keep, ordered by (Key, Bucket).
+	Counts []Count
+	// Wake is when the programme wants to look at the account again, because
+	// an event of its has a date; unix ns, 0 for never.
+	Wake int64
+
 	// Scheduled is the minute (unix time / 60 s) of the account's entry in the
 	// due index, 0 for none.
 	Scheduled int64
@@ -44,6 +52,9 @@ type Hold struct {
 	Op    OpID
 	Until int64 // unix ns, ledger time
 	Pins  []LotPart
+	// Counts are what the decision has reserved: they count while the hold is
+	// pending, and its end takes them back by itself.
+	Counts []CountChange
 }
 
 // Held is what the hold pins, in minor units of points.
@@ -53,6 +64,16 @@ func (h *Hold) Held() int64 {
 		sum += p.Points
 	}
 	return sum
+}
+
+// Referrer is who invited the member; 0 for nobody.
+func (a *Account) Referrer() AccountID { return nearest(a.Upline) }
+
+func nearest(upline []AccountID) AccountID {
+	if len(upline) == 0 {
+		return 0
+	}
+	return upline[0]
 }
 
 // Balance adds up the account's lots and holds.
@@ -146,6 +167,12 @@ type Sale struct {
 	Restored                           []LotPart // of Pins, what returns gave back
 	EarnedLot                          LotPart
 	Day                                int32 // local day its money counts for
+
+	// What the sale has done beside its figures. A return derives its share
+	// from these and from Back: they never change.
+	Counts  []CountChange
+	Gifts   []Gift
+	Rewards []Reward
 }
 
 // Link is what an identifier leads to. It lives under a keyed hash of the

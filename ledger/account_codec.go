@@ -76,7 +76,7 @@ func accountFields(c *coder, a *Account) {
 	c.optAccount(&a.Into)
 	c.optTime(&a.Created)
 	c.optTime(&a.Joined)
-	c.optAccount(&a.Referrer)
+	optList(c, &a.Upline, 8, accountItem)
 	optList(c, &a.Lots, partMin, partItem)
 	optList(c, &a.Holds, holdMin, holdItem)
 	c.optInt(&a.Deficit)
@@ -88,13 +88,16 @@ func accountFields(c *coder, a *Account) {
 	c.optTime(&a.LastPurchase)
 	c.optTime(&a.FirstPurchase)
 	c.optInt(&a.Scheduled)
+	optCounts(c, &a.Counts)
+	c.optTime(&a.Wake)
 }
 
-const holdMin = 25
+const holdMin = 26
 
 func holdItem(c *coder, h *Hold) {
 	c.op(&h.ID)
 	c.op(&h.Op)
 	c.time(&h.Until)
 	items(c, &h.Pins, partMin, partItem)
+	items(c, &h.Counts, countChangeMin, countChangeItem)
 }

@@ -37,7 +37,11 @@ func (tx *Tx) append(op *Operation) (OpID, error) {
 		return 0, err
 	}
 	tx.staged, tx.stage = tx.staged[:0], tx.stage[:0]
-	if err := tx.derive(op); err != nil {
+	err = tx.derive(op)
+	if err == nil {
+		err = tx.deriveShared(op, h)
+	}
+	if err != nil {
 		tx.s.hot.give(next)
 		return 0, err
 	}
@@ -46,6 +50,10 @@ func (tx *Tx) append(op *Operation) (OpID, error) {
 	if len(s.buf) > MaxRecord {
 		s.hot.give(next)
 		return 0, refuse(op, "its record takes %d bytes, more than %d", len(s.buf), MaxRecord)
+	}
+	if err := tx.countShared(); err != nil {
+		s.hot.give(next)
+		return 0, err
 	}
 	// Nothing can be refused from here on.
 	at := tx.put(op)
@@ -246,12 +254,19 @@ func checkEffects(op *Operation) error {
 		}
 	}
 	touches := op.Drop != 0 || op.Hold != 0 || len(op.Lots) > 0 || op.Owed != 0 || op.Extend != 0 ||
-		op.Spent.Spent != 0 || op.Purchase || len(op.Sums) > 0
+		op.Spent.Spent != 0 || op.Purchase || len(op.Sums) > 0 ||
+		len(op.Counts) > 0 || op.Grant != "" || op.Wake != 0 || op.Bought != Bought{}
 	if touches && op.Account == 0 {
 		return refuse(op, "it changes an account and names none")
 	}
 	if op.Declined() && (touches || len(op.Transfers) > 0 || op.Legs != [LegCount]int64{}) {
 		return refuse(op, "a decline has effects")
+	}
+	if len(op.Upline) > MaxUpline {
+		return refuse(op, "%d members are above it", len(op.Upline))
+	}
+	if err := checkCounts(op); err != nil {
+		return err
 	}
 	if op.Hold != 0 && op.HoldUntil <= op.Time {
 		return refuse(op, "its hold has ended before it begins")

@@ -71,6 +71,9 @@ func applyPoints(a *Account, op *Operation) error {
 	if op.Drop != 0 && !dropHold(a, op.Drop) {
 		return refuse(op, "the hold %s does not exist", op.Drop)
 	}
+	if err := applyCounts(a, op); err != nil {
+		return err
+	}
 	for _, part := range op.Lots {
 		if !addPart(&a.Lots, part) {
 			return refuse(op, "a lot does not have %d points", -part.Points)
@@ -95,8 +98,12 @@ func dropHold(a *Account, id OpID) bool {
 			// must be the same in every replay. The emptied place keeps its
 			// pins' room for the next hold.
 			gone := a.Holds[i]
+			for _, ch := range gone.Counts {
+				ch.Value = -ch.Value
+				a.Counts = addCount(a.Counts, ch)
+			}
 			copy(a.Holds[i:], a.Holds[i+1:])
-			a.Holds[len(a.Holds)-1] = Hold{Pins: gone.Pins[:0]}
+			a.Holds[len(a.Holds)-1] = Hold{Pins: gone.Pins[:0], Counts: gone.Counts[:0]}
 			a.Holds = a.Holds[:len(a.Holds)-1]
 			return true
 		}
@@ -125,6 +132,7 @@ func putHold(a *Account, op *Operation) error {
 	h := &a.Holds[n]
 	h.ID, h.Op, h.Until = op.Hold, op.ID, op.HoldUntil
 	h.Pins = append(h.Pins[:0], op.Pins...)
+	h.Counts = append(h.Counts[:0], op.Counts...)
 	return nil
 }
 
@@ -136,6 +144,13 @@ func applySums(a *Account, op *Operation) {
 	for _, d := range op.Sums {
 		a.Days = addDay(a.Days, d)
 		a.Lifetime += d.Spent
+	}
+	if b := op.Bought; b.Purchases > 0 {
+		a.Purchases += b.Purchases
+		a.LastPurchase = max(a.LastPurchase, b.Last)
+		if a.FirstPurchase == 0 || b.First < a.FirstPurchase {
+			a.FirstPurchase = b.First
+		}
 	}
 	switch {
 	case !op.Purchase:
@@ -160,8 +175,8 @@ func applyStanding(a *Account, op *Operation) {
 		if op.Registered && !a.Registered {
 			a.Registered, a.Joined = true, op.Time
 		}
-		if op.Referrer != 0 {
-			a.Referrer = op.Referrer
+		if len(op.Upline) > 0 {
+			a.Upline = append(a.Upline[:0], op.Upline...)
 		}
 	case KindErase:
 		a.Erased = true
@@ -170,8 +185,18 @@ func applyStanding(a *Account, op *Operation) {
 	case KindMerge:
 		if op.Into != 0 {
 			// The sums have gone along with the transfers.
-			a.Into, a.Lifetime, a.Days = op.Into, 0, a.Days[:0]
+			a.Into, a.Lifetime, a.Days, a.Counts = op.Into, 0, a.Days[:0], a.Counts[:0]
+			a.Purchases, a.FirstPurchase, a.LastPurchase, a.Wake = 0, 0, 0, 0
 		}
+	}
+	if op.Grant != "" {
+		a.Tier, a.TierUntil = strings.Clone(op.Grant), op.GrantUntil
+	}
+	switch {
+	case op.Wake == WakeNever:
+		a.Wake = 0
+	case op.Wake != 0:
+		a.Wake = op.Wake
 	}
 }
 
@@ -179,16 +204,20 @@ func applyStanding(a *Account, op *Operation) {
 // shared but strings.
 func copyAccount(dst, src *Account) {
 	lots, holds, days := dst.Lots[:0], dst.Holds, dst.Days[:0]
+	counts, upline := dst.Counts[:0], dst.Upline[:0]
 	*dst = *src
 	dst.Lots = append(lots, src.Lots...)
 	dst.Days = append(days, src.Days...)
+	dst.Counts = append(counts, src.Counts...)
+	dst.Upline = append(upline, src.Upline...)
 	if cap(holds) < len(src.Holds) {
 		holds = make([]Hold, len(src.Holds))
 	}
 	dst.Holds = holds[:len(src.Holds)]
 	for i := range src.Holds {
-		pins := dst.Holds[i].Pins[:0]
+		pins, reserved := dst.Holds[i].Pins[:0], dst.Holds[i].Counts[:0]
 		dst.Holds[i] = src.Holds[i]
 		dst.Holds[i].Pins = append(pins, src.Holds[i].Pins...)
+		dst.Holds[i].Counts = append(reserved, src.Holds[i].Counts...)
 	}
 }

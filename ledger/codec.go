@@ -33,6 +33,7 @@ const (
 	tagProgram   byte = 'G'
 	tagMeta      byte = 'X'
 	tagWindow    byte = 'N'
+	tagShared    byte = 'C'
 )
 
 // VersionError says that a record was written by another program version

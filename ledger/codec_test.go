@@ -39,20 +39,27 @@ func fullOperation() *Operation {
 		Tier: "Base", NextTier: "Premium", NextMissing: 870000, Detail: "why", Field: "redeem.points", Status: "confirmed",
 		Extend: 1779300000e9, Drop: NewOpID(5, 71), Lots: []LotPart{part, {Active: 1, Points: -7}}, Hold: NewOpID(5, 74), HoldUntil: 1763629566e9,
 		Pins: []LotPart{part}, EarnedLot: LotPart{Active: 1764838200e9, Points: 6400}, Owed: -12, Spent: DaySum{20412, 64000}, TierUntil: 1771400000e9,
-		Into: 17, Referrer: 18, Transfers: []Transfer{{To: 19, Parts: []LotPart{part}, Spent: []DaySum{{20411, 5}}}},
+		Into: 17, Upline: []AccountID{18, 20}, Transfers: []Transfer{{
+			To: 19, Parts: []LotPart{part}, Spent: []DaySum{{20411, 5}}, Bought: Bought{3, 1762000000e9, 1763000000e9},
+			Counts: []CountChange{{Count: Count{Key: 7, Value: 2}}},
+		}},
 		Source: NewOpID(6, 9), SourceIndex: 3, Sums: []DaySum{{20410, 6}},
 		Legs: [LegCount]int64{1, -2, 3, -4, 5, -6, 7, -8, 9, -5}, After: Balance{35000, 100, 65000, -12}, Data: []byte{0, 1, 2},
+		Bought: Bought{2, 1761000000e9, 1762000000e9}, Grant: "VIP", GrantUntil: 1771400000e9, Wake: 1764400000e9,
+		Counts: []CountChange{{Count: Count{1 << 63, 20412, 3, 1763628665e9, 20500}, Shared: true, Line: 2}, {Count: Count{Key: 5, Value: 1}, Set: true}},
+		Gifts:  []Gift{{"welcome", part}}, Rewards: []Reward{{19, "referral", part, true}},
 	}
 }
 
 func fullAccount() *Account {
 	return &Account{
 		ID: 0x0123456789abcdef, Merchant: "coffee-house", Registered: true, Erased: true, Into: 17, Created: 1763600000e9, Joined: 1763600001e9,
-		Referrer: 18, Through: 1763628666e9, Last: NewOpID(5, 77),
+		Upline: []AccountID{18, 20}, Through: 1763628666e9, Last: NewOpID(5, 77),
 		Lots:    []LotPart{{Active: 1763600000e9, Expires: 1771500000e9, Points: 3500, Own: true}, {Active: 1764838200e9, Points: 6400}},
-		Holds:   []Hold{{ID: NewOpID(5, 74), Op: NewOpID(5, 75), Until: 1763629566e9, Pins: []LotPart{{Active: 1, Points: 5}}}},
+		Holds:   []Hold{{ID: NewOpID(5, 74), Op: NewOpID(5, 75), Until: 1763629566e9, Pins: []LotPart{{Active: 1, Points: 5}}, Counts: []CountChange{{Count: Count{Key: 5, Value: 1}, Shared: true, Line: 1}}}},
 		Deficit: -12, Tier: "VIP", TierUntil: 1771400000e9, Lifetime: 1000000, Days: []DaySum{{20410, 6}, {20412, -1}}, Purchases: 12,
 		LastPurchase: 1763628665e9, FirstPurchase: 1763000000e9, Scheduled: 29393826,
+		Counts: []Count{{5, 0, 1, 0, 0}, {7, 20411, 2000, 1763000000e9, 20776}, {7, 20412, 1000, 1763600000e9, 20777}}, Wake: 1764400000e9,
 	}
 }
 
@@ -62,6 +69,7 @@ func fullSale() *Sale {
 		ID: op.Parent, Account: op.Account, Status: SaleConfirmed, Record: op.ID, Booked: op.Time, At: op.At, Program: 3,
 		Terminal: "T0001", Store: "S01", Receipt: "000123", Shift: "45", Total: 130000, Discount: 1000, Redeemed: 65000, Payable: 64000,
 		Points: 65000, Earned: 6400, Back: LineBack{1, 2, 3, 4, 5, 6, 7}, Pins: op.Pins, Restored: op.Pins, EarnedLot: op.EarnedLot, Day: 20412,
+		Counts: op.Counts, Gifts: op.Gifts, Rewards: op.Rewards,
 	}
 	for _, l := range op.Lines {
 		s.Lines = append(s.Lines, SaleLine{Line: l, Back: LineBack{Quantity: 1000, Payable: 34500}})
@@ -97,6 +105,7 @@ func records() []record {
 	}
 	link := &Link{Account: 9, Kind: 2, State: CardActive, Type: "gold", Last4: "1234", Expires: 11}
 	park := &Parked{op.ID, 9, op.Parent, 1, 2, "coffee-house", "T0001", "S01", "000123", "45", "why", 3, 4, 5}
+	shared := int64(9999)
 	window := &Window{First: 1, Last: 1000, Legs: op.Legs, Hash: [32]byte{1, 31: 2}}
 	programme := &Program{"coffee-house", 3, 4, 5, "key", []byte("program: coffee-house\n")}
 	cheaper := &Operation{
@@ -125,6 +134,7 @@ func records() []record {
 		{"transfer", appendTransfer(nil, &op.Transfers[0]), recode(decodeTransfer, appendTransfer)},
 		{"watermark", appendWatermark(nil, &watermark{op.ID, 3}), recode(decodeWatermark, appendWatermark)},
 		{"program", appendProgram(nil, programme), recode(decodeProgram, appendProgram)},
+		{"shared", appendShared(nil, &shared), recode(decodeShared, appendShared)},
 		{"window", AppendWindow(nil, window), recode(DecodeWindow, AppendWindow)},
 	}
 }
@@ -225,6 +235,7 @@ func FuzzCode(f *testing.F)      { fuzzRecord(f, "code") }
 func FuzzTransfer(f *testing.F)  { fuzzRecord(f, "transfer") }
 func FuzzWatermark(f *testing.F) { fuzzRecord(f, "watermark") }
 func FuzzProgram(f *testing.F)   { fuzzRecord(f, "program") }
+func FuzzShared(f *testing.F)    { fuzzRecord(f, "shared") }
 func FuzzWindow(f *testing.F)    { fuzzRecord(f, "window") }
 
 func FuzzProfile(f *testing.F) {

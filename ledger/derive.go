@@ -64,7 +64,10 @@ func (tx *Tx) deriveSale(op *Operation) error {
 		return refuse(op, "its sale %s is of another partition", id)
 	}
 	s := tx.s
-	s.sale = Sale{Lines: s.sale.Lines[:0], Pins: s.sale.Pins[:0], Restored: s.sale.Restored[:0]}
+	s.sale = Sale{
+		Lines: s.sale.Lines[:0], Pins: s.sale.Pins[:0], Restored: s.sale.Restored[:0],
+		Counts: s.sale.Counts[:0], Gifts: s.sale.Gifts[:0], Rewards: s.sale.Rewards[:0],
+	}
 	// A hold that ends here has no sale yet, and a new operation neither.
 	if id != op.ID && op.Drop != id {
 		if _, err := s.loadSale(id, &s.sale); err != nil {

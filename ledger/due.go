@@ -9,8 +9,9 @@ const (
 
 // nextDue is when the next thing of the account falls due: the end of a hold,
 // the activation or expiry of lots, the end of a tier that was assigned by
-// hand. Never earlier than Through; never if there is nothing.
-func nextDue(a *Account) int64 {
+// hand and, with dated, an event of the programme's. Never earlier than
+// Through; never if there is nothing.
+func nextDue(a *Account, dated bool) int64 {
 	next := int64(never)
 	for i := range a.Holds {
 		next = min(next, a.Holds[i].Until)
@@ -26,13 +27,16 @@ func nextDue(a *Account) int64 {
 	if a.TierUntil != 0 {
 		next = min(next, a.TierUntil)
 	}
+	if dated && a.Wake != 0 {
+		next = min(next, a.Wake)
+	}
 	return max(next, a.Through)
 }
 
 // dueMinute is the minute of the due index under which the account belongs: by
 // its end something has fallen due. 0 for nothing.
 func dueMinute(a *Account) int64 {
-	next := nextDue(a)
+	next := nextDue(a, true)
 	if next == never {
 		return 0
 	}
@@ -41,10 +45,13 @@ func dueMinute(a *Account) int64 {
 
 // due decides the next record that the account owes up to now, or reports
 // that there is none. It is pure. Of things due at one moment a hold ends
-// first, then lots activate, then lots lapse, then a tier ends: each record
-// has its own Due, so that the books do not depend on when somebody looked.
-func due(a *Account, now int64, op *Operation) bool {
-	at := nextDue(a)
+// first, then lots activate, then lots lapse, then a tier ends, then comes what
+// the programme has a date for: each record has its own Due, so that the books
+// do not depend on when somebody looked. What a dated event gives is the
+// programme's to say ([Ledger.OnWake]): due only clears the date. Without
+// dated such events are left for later.
+func due(a *Account, now int64, op *Operation, dated bool) bool {
+	at := nextDue(a, dated)
 	if at > now {
 		return false
 	}
@@ -54,8 +61,10 @@ func due(a *Account, now int64, op *Operation) bool {
 	case dueHold(a, at, op):
 	case dueActivation(a, at, op):
 	case dueLapse(a, at, op):
-	default:
+	case a.TierUntil != 0 && a.TierUntil <= at:
 		op.Kind, op.Status = KindTier, "ended" // Tier "": the assignment is over
+	default:
+		op.Kind, op.Status, op.Wake = KindEvent, "looked", WakeNever
 	}
 	return true
 }
@@ -114,6 +123,7 @@ func resetOperation(op *Operation) {
 		Dups: op.Dups[:0], Lines: op.Lines[:0], Rules: op.Rules[:0], Hints: op.Hints[:0],
 		Warnings: op.Warnings[:0], Flags: op.Flags[:0], Lots: op.Lots[:0], Pins: op.Pins[:0],
 		Transfers: op.Transfers[:0], Sums: op.Sums[:0], Data: op.Data[:0],
+		Counts: op.Counts[:0], Gifts: op.Gifts[:0], Rewards: op.Rewards[:0], Upline: op.Upline[:0],
 	}
 }
 
@@ -125,11 +135,15 @@ func resetOperation(op *Operation) {
 // lain idle since Through.
 func postIn(a *Account, t *Transfer, op *Operation) {
 	if a.Into != 0 {
-		op.Transfers = append(op.Transfers, Transfer{To: a.Into, Parts: t.Parts, Spent: t.Spent})
+		onward := *t
+		onward.To = a.Into
+		op.Transfers = append(op.Transfers, onward)
 		op.Into = a.Into
 		return
 	}
 	op.Sums = append(op.Sums, t.Spent...)
+	op.Counts = append(op.Counts, t.Counts...)
+	op.Bought = t.Bought
 	deficit := a.Deficit
 	for _, p := range t.Parts {
 		op.Legs[LegTransit] -= p.Points

@@ -8,15 +8,16 @@ type hot struct {
 	Account
 	indexed int64 // minute of its entry in the due index, as the batch leaves it
 	dirty   bool  // to be written at the end of the drain
+	note    any   // the decider's own ([Tx.Note])
 	weight  int
 	place   *list.Element
 }
 
 // weigh is what an account counts in the cache: one for every KiB.
 func weigh(a *Account) int {
-	bytes := 300 + 32*cap(a.Lots) + 16*cap(a.Days)
+	bytes := 400 + 32*cap(a.Lots) + 16*cap(a.Days) + 40*cap(a.Counts)
 	for i := range a.Holds {
-		bytes += 48 + 32*cap(a.Holds[i].Pins)
+		bytes += 72 + 32*cap(a.Holds[i].Pins) + 48*cap(a.Holds[i].Counts)
 	}
 	return 1 + bytes/1024
 }

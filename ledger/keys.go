@@ -22,6 +22,7 @@ const (
 	spaceProgram   byte = 'g' // merchant length 1, merchant, version 4 → 'G'
 	spaceDirectory byte = 'y' // kind 1, merchant length 1, merchant, row id → the caller's
 	spaceMeta      byte = 'x' // name → the caller's
+	spaceShared    byte = 'n' // partition 2, last day 4, counter 8 → 'C'
 )
 
 // maxKey is the longest key of a fixed length; such keys fit a [smallKey].

@@ -45,6 +45,8 @@ type Ledger struct {
 	}
 	couriers chan struct{} // wakes the courier
 	filter   *dupFilter
+	shared   shared
+	waker    atomic.Pointer[Waker]
 	stats    counters
 	clock    clock
 }
@@ -57,6 +59,7 @@ type partition struct {
 	time    int64  // ledger time of the newest task
 	seal    seal
 	due     int64 // no entry of the due index is of an earlier minute
+	pruned  int32 // UTC day up to which old shared counters are deleted
 	synced  atomic.Uint64
 	letters atomic.Bool // transfers may be waiting to be delivered
 }

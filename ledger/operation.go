@@ -105,12 +105,40 @@ type DupRef struct {
 }
 
 // Transfer is an outgoing posting: parts that are to be booked to another
-// account, once ([KindPostIn]).
+// account, once ([KindPostIn]). Spent, Bought and Counts go along in a merge.
 type Transfer struct {
-	To    AccountID
-	Parts []LotPart
-	Spent []DaySum // sums that go along, in a merge
+	To     AccountID
+	Parts  []LotPart
+	Spent  []DaySum
+	Bought Bought
+	Counts []CountChange
 }
+
+// Bought are the purchases of an account: how many, and the business dates of
+// the first and the newest, unix ns.
+type Bought struct {
+	Purchases   uint32
+	First, Last int64
+}
+
+// Gift is points given under a rule's name beside what a purchase earns.
+type Gift struct {
+	Rule string
+	Part LotPart
+}
+
+// Reward is what a purchase brings another member for having invited the
+// buyer, or somebody who did. A fixed one is for the first purchase.
+type Reward struct {
+	To    AccountID
+	Rule  string
+	Part  LotPart
+	Fixed bool
+}
+
+// WakeNever in [Operation.Wake] says that no event of the account has a date
+// any more.
+const WakeNever = -1
 
 // DaySum is what a member paid in money on one local day (days since
 // 1970-01-01), minor units.
@@ -125,6 +153,9 @@ type DaySum struct {
 type Balance struct {
 	Available, Pending, Held, Deficit int64
 }
+
+// Referrer is who invited the member who registers; 0 for nobody.
+func (op *Operation) Referrer() AccountID { return nearest(op.Upline) }
 
 // HoldSelf in [Operation.Hold] stands for the operation's own id, which
 // nobody knows before [Tx.Append] gives it.
@@ -193,19 +224,37 @@ type Operation struct {
 	Lots      []LotPart // added to the account's lots (negative: taken)
 	Hold      OpID      // the hold that is put, 0 for none; HoldSelf for the operation's own id
 	HoldUntil int64
-	Pins      []LotPart // what the hold pins, or what a sale has consumed
-	EarnedLot LotPart   // the sale's own lot: its dates and points
-	Owed      int64     // change of the deficit (negative: owes more)
-	Spent     DaySum    // change of the money paid on its day
-	Purchase  bool      // counts as a purchase (last purchase, first purchase); of a return or reversal: counts one back, or again if a return is undone
-	TierUntil int64     // KindTier: end of the assignment, 0 for none
-	Into      AccountID // KindMerge: where the account lives on
-	Referrer  AccountID // KindEnrol, KindRegister: who invited the member, 0 for nobody
+	Pins      []LotPart   // what the hold pins, or what a sale has consumed
+	EarnedLot LotPart     // the sale's own lot: its dates and points
+	Owed      int64       // change of the deficit (negative: owes more)
+	Spent     DaySum      // change of the money paid on its day
+	Purchase  bool        // counts as a purchase (last purchase, first purchase); of a return or reversal: counts one back, or again if a return is undone
+	TierUntil int64       // KindTier: end of the assignment, 0 for none
+	Into      AccountID   // KindMerge: where the account lives on
+	Upline    []AccountID // KindEnrol, KindRegister: who is above the member, nearest first
 	Transfers []Transfer
 	Source    OpID // KindPostIn: the operation that sent it
 	// SourceIndex is, of KindPostIn, which of the source's transfers this is.
 	SourceIndex uint16
 	Sums        []DaySum // KindPostIn: sums that came along, in a merge
+	// Bought are, of KindPostIn, the purchases that came along, in a merge.
+	Bought Bought
+	// Counts are changes of the account's counters; of an authorization or an
+	// amendment they are reserved until the hold ends.
+	Counts []CountChange
+	// Gifts are points that are given beside what a purchase earns: by events
+	// and promo codes. They are among Lots and in LegIssued.
+	Gifts []Gift
+	// Rewards are what the purchase brings those above the member; of a return,
+	// what is taken back from them. Transfers move them.
+	Rewards []Reward
+	// Grant is a tier that the operation assigns until GrantUntil, unix ns; ""
+	// for none.
+	Grant      string
+	GrantUntil int64
+	// Wake is when the programme wants to look at the account again, unix ns; 0
+	// leaves what was set, WakeNever clears it.
+	Wake int64
 
 	Legs  [LegCount]int64 // Σ = 0; the account's four are set by Append
 	After Balance

@@ -187,7 +187,7 @@ func operationEffects(c *coder, op *Operation) {
 	}
 	c.optTime(&op.TierUntil)
 	c.optAccount(&op.Into)
-	c.optAccount(&op.Referrer)
+	optList(c, &op.Upline, 8, accountItem)
 	optList(c, &op.Transfers, transferMin, transferItem)
 	c.optOp(&op.Source)
 	index := uint32(op.SourceIndex)
@@ -199,7 +199,7 @@ func operationEffects(c *coder, op *Operation) {
 	optList(c, &op.Sums, daySumMin, daySumItem)
 }
 
-// Bits 55 to 58.
+// Bits 55 to 62.
 func operationBooks(c *coder, op *Operation) {
 	if c.has(op.Legs != [LegCount]int64{}) {
 		legsItem(c, &op.Legs)
@@ -218,6 +218,46 @@ func operationBooks(c *coder, op *Operation) {
 	}
 	c.optBytes(&op.Data)
 	ruleDiscounts(c, op.Rules)
+	optList(c, &op.Counts, countChangeMin, countChangeItem)
+	optList(c, &op.Gifts, 1+partMin, giftItem)
+	optList(c, &op.Rewards, 10+partMin, rewardItem)
+	standing(c, op)
+}
+
+// standing visits the rare effects on what the member is.
+func standing(c *coder, op *Operation) {
+	some := func() bool { return op.Grant != "" || op.GrantUntil != 0 || op.Wake != 0 || op.Bought != Bought{} }
+	if !c.has(some()) {
+		if c.reading {
+			op.Grant, op.GrantUntil, op.Wake, op.Bought = "", 0, 0, Bought{}
+		}
+		return
+	}
+	c.string(&op.Grant)
+	c.int64(&op.GrantUntil)
+	c.int64(&op.Wake)
+	boughtItem(c, &op.Bought)
+	c.need(some())
+}
+
+func boughtItem(c *coder, b *Bought) {
+	c.uint32(&b.Purchases)
+	c.int64(&b.First)
+	c.int64(&b.Last)
+}
+
+func accountItem(c *coder, id *AccountID) { c.account(id) }
+
+func giftItem(c *coder, g *Gift) {
+	c.string(&g.Rule)
+	partItem(c, &g.Part)
+}
+
+func rewardItem(c *coder, r *Reward) {
+	c.account(&r.To)
+	c.string(&r.Rule)
+	partItem(c, &r.Part)
+	c.bool(&r.Fixed)
 }
 
 // ruleDiscounts visits what each rule took off the receipt, where any did.
@@ -290,10 +330,12 @@ func dupRefItem(c *coder, d *DupRef) {
 	}
 }
 
-const transferMin = 10
+const transferMin = 14
 
 func transferItem(c *coder, t *Transfer) {
 	c.account(&t.To)
 	items(c, &t.Parts, partMin, partItem)
 	items(c, &t.Spent, daySumMin, daySumItem)
+	boughtItem(c, &t.Bought)
+	items(c, &t.Counts, countChangeMin, countChangeItem)
 }

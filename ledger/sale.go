@@ -83,6 +83,7 @@ func bookSale(s *Sale, op *Operation) error {
 		Points: op.Points, Earned: op.Earned,
 		Lines: s.Lines[:0], Pins: append(s.Pins[:0], op.Pins...), Restored: s.Restored[:0],
 		EarnedLot: op.EarnedLot, Day: op.Spent.Day,
+		Counts: append(s.Counts[:0], op.Counts...), Gifts: append(s.Gifts[:0], op.Gifts...), Rewards: append(s.Rewards[:0], op.Rewards...),
 	}
 	for _, l := range op.Lines {
 		s.Lines = append(s.Lines, SaleLine{Line: l})

@@ -90,6 +90,9 @@ func saleFields(c *coder, s *Sale) {
 		s.EarnedLot = LotPart{}
 	}
 	c.optInt32(&s.Day)
+	optList(c, &s.Counts, countChangeMin, countChangeItem)
+	optList(c, &s.Gifts, 1+partMin, giftItem)
+	optList(c, &s.Rewards, 10+partMin, rewardItem)
 }
 
 func saleLineItem(c *coder, l *SaleLine) {

@@ -26,6 +26,7 @@ func (s *shard) chores() {
 	}
 	for _, p := range s.parts {
 		s.sealStale(p)
+		s.pruneShared(p)
 		if left > 0 && p.due <= s.clock/minute {
 			left -= s.sweep(p, left)
 		}

@@ -24,6 +24,9 @@ type Tx struct {
 	staged  []staged   // what an Append is about to write beside its record
 	stage   []byte     // the values of staged
 
+	moves []sharedMove // changes of shared counters' sums
+	net   []sharedMove // scratch
+
 	known   Key // a duplicate key that is known to have no record …
 	isKnown bool
 }
@@ -43,6 +46,7 @@ type gathered struct {
 
 func (tx *Tx) begin(p *partition) {
 	tx.p, tx.base, tx.seq = p, tx.s.drain.batch.Len(), p.seq
+	tx.moves, tx.net = tx.moves[:0], tx.net[:0]
 	tx.undo, tx.records, tx.isKnown, tx.mail = tx.undo[:0], tx.records[:0], false, false
 	p.time = max(p.time+1, tx.s.clock)
 	tx.now = p.time
@@ -76,7 +80,13 @@ func (tx *Tx) account(id AccountID) (*hot, error) {
 	if h == nil || err != nil {
 		return nil, err
 	}
-	for due(&h.Account, tx.now, &tx.s.owed) {
+	waker := tx.s.l.waker.Load()
+	for due(&h.Account, tx.now, &tx.s.owed, waker != nil) {
+		if tx.s.owed.Kind == KindEvent {
+			if err := tx.dated(h, *waker); err != nil {
+				return nil, err
+			}
+		}
 		if _, err := tx.append(&tx.s.owed); err != nil {
 			return nil, err
 		}
@@ -84,6 +94,48 @@ func (tx *Tx) account(id AccountID) (*hot, error) {
 	}
 	return h, nil
 }
+
+// A Waker says what becomes of an account whose Wake has come: it fills the
+// effects of the due record, and the next Wake. It must be pure given the
+// account, the programme in force at op.Due and the member's profile, and must
+// not append.
+type Waker func(tx *Tx, a *Account, op *Operation) error
+
+// OnWake sets who decides about dated events. Until it is called they wait.
+func (l *Ledger) OnWake(w Waker) { l.waker.Store(&w) }
+
+// dated asks the programme what an event with a date gives.
+func (tx *Tx) dated(h *hot, wake Waker) error {
+	op := &tx.s.owed
+	if err := wake(tx, &h.Account, op); err != nil {
+		return fmt.Errorf("account %s: an event that is due: %w", h.ID, err)
+	}
+	if op.Wake == 0 || op.Wake != WakeNever && op.Wake <= op.Due {
+		return refuse(op, "an event that was due at %d is due again at %d", op.Due, op.Wake)
+	}
+	return nil
+}
+
+// Note is what a decider has noted beside an account that is in memory, nil
+// for nothing. A note is forgotten when the account leaves memory and when its
+// profile changes.
+func (tx *Tx) Note(id AccountID) any {
+	if h := tx.s.hot.all[id]; h != nil {
+		return h.note
+	}
+	return nil
+}
+
+// SetNote notes something beside an account that is in memory. It is no part
+// of the books: what it says must be derived from what is stored.
+func (tx *Tx) SetNote(id AccountID, note any) {
+	if h := tx.s.hot.all[id]; h != nil {
+		h.note = note
+	}
+}
+
+// forgetNote forgets what was derived from the profile.
+func (tx *Tx) forgetNote(id AccountID) { tx.SetNote(id, nil) }
 
 // load finds the account hot or decodes it.
 func (tx *Tx) load(id AccountID) (*hot, error) {
@@ -281,6 +333,7 @@ func (tx *Tx) PutProfile(id AccountID, plain []byte) error {
 	}
 	tx.s.buf = sealed
 	tx.s.set(profileKey(tx.s.kbuf[:0], id), sealed)
+	tx.forgetNote(id)
 	return nil
 }
 
@@ -299,6 +352,7 @@ func (tx *Tx) DeleteProfile(id AccountID) error {
 		return ErrPartition
 	}
 	tx.s.delete(profileKey(tx.s.kbuf[:0], id))
+	tx.forgetNote(id)
 	return nil
 }
 
@@ -343,6 +397,7 @@ func (s *shard) delete(key []byte) {
 // finish takes the task's records into the partition's window.
 func (tx *Tx) finish() {
 	s := tx.s
+	tx.giveBack(false)
 	for i := range tx.records {
 		at := tx.records[i].at
 		tx.p.seal.take(&tx.records[i].entry, s.drain.batch.Repr()[at.at:at.at+at.n])
@@ -377,6 +432,7 @@ func (s *shard) markDrain(p *partition, mail bool) {
 func (tx *Tx) rollback() error {
 	s := tx.s
 	tx.p.seq = tx.seq
+	tx.giveBack(true)
 	for i := len(tx.undo) - 1; i >= 0; i-- {
 		u := &tx.undo[i]
 		if u.was == nil {

@@ -144,7 +144,7 @@ func (v *verifier) partition(p int) error {
 		return err
 	}
 	for _, compare := range []func(int) error{
-		v.accounts, v.sales, v.dueIndex, v.parked, v.transit, v.watermarks,
+		v.accounts, v.sales, v.dueIndex, v.parked, v.transit, v.watermarks, v.shared,
 	} {
 		if err := compare(p); err != nil {
 			return err

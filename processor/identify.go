@@ -21,6 +21,7 @@ type identity struct {
 	// second is the other member that a call is about: who invited, or into
 	// whom this one is merged.
 	second ledger.AccountID
+	upline []ledger.AccountID // of a registration: who invited, who is above that one and so on
 	code   ledger.Key // hash of the one-time code that names the account; zero if none
 }
 

@@ -131,8 +131,20 @@ func routeReferrer(t *Task) {
 		t.refuse(protocol.Unavailable, "", "the referrer is being changed at this moment; try again")
 	default:
 		t.who.second = id
+		t.above(id)
 		t.refuseCircle(id)
 	}
+}
+
+// above notes who stands above a member whom id has invited: id, and those who
+// were above id when it registered.
+func (t *Task) above(id ledger.AccountID) {
+	a, err := t.s.ledger.Account(id)
+	if err != nil || a == nil {
+		t.internal("a referrer can't be read", err)
+		return
+	}
+	t.who.upline = append(append(t.who.upline[:0], id), a.Upline[:min(len(a.Upline), ledger.MaxUpline-1)]...)
 }
 
 // referrer finds a member by what a registration may name: id, phone number or
@@ -189,10 +201,10 @@ func (t *Task) refuseCircle(id ledger.AccountID) {
 			t.internal("a referrer can't be read", err)
 			return
 		}
-		if a == nil || a.Referrer == 0 {
+		if a == nil || a.Referrer() == 0 {
 			return
 		}
-		id = a.Referrer
+		id = a.Referrer()
 	}
 }
 
@@ -242,7 +254,8 @@ func decideEnrol(t *Task, tx *ledger.Tx) error {
 		kind = ledger.KindRegister
 	}
 	t.stamp(&t.op, kind)
-	t.op.Registered, t.op.Referrer = true, t.who.second
+	t.op.Registered = true
+	t.op.Upline = append(t.op.Upline, t.who.upline...)
 	t.op.Status = "registered"
 	if err := t.record(tx); err != nil {
 		return err

@@ -136,8 +136,8 @@ func decideReferral(t *Task, tx *ledger.Tx) error {
 	if a.Registered {
 		r.Member.ReferralCode = t.s.referralCode(a.Merchant, a.ID)
 	}
-	if a.Referrer != 0 {
-		r.Referrer = a.Referrer.String()
+	if a.Referrer() != 0 {
+		r.Referrer = a.Referrer().String()
 	}
 	return nil
 }

@@ -114,7 +114,7 @@ func operationRow(t *copyTable, op *ledger.Operation) {
 	t.opID(op.Figures)
 	t.opID(op.Source)
 	t.integer(int32(op.SourceIndex))
-	t.accountID(op.Referrer)
+	t.accountID(op.Referrer())
 	t.bigint(int64(op.Program))
 	for _, s := range [...]string{op.Merchant, op.Terminal, op.Store, op.Cashier, op.Channel, op.Receipt, op.Shift, op.Actor, edgeName(op.Edge)} {
 		t.text(s)

@@ -1,0 +1,200 @@
+package ledger
+
+import (
+	"cmp"
+	"math"
+	"slices"
+)
+
+const (
+	// MaxCounts bounds the counters of one account, because they are part of
+	// its record: eight rules that look back 400 days, one counter a day each,
+	// and some hundred promo codes fit.
+	MaxCounts = 4096
+	// MaxUpline is how many members above are kept: a referral may be rewarded
+	// as many levels deep.
+	MaxUpline = 10
+)
+
+// Count is a counter that a rule keeps of an account: units bought, uses of a
+// promo code, operations of a day. What it counts, and in what unit, is the
+// programme's to say.
+type Count struct {
+	Key    uint64 // what is counted
+	Bucket int32  // the day or hour it counts for; 0 if there is one for all time
+	Value  int64  // never zero or less: such a counter is gone
+	At     int64  // business date of what it counted first, unix ns; 0 for none
+	Until  int32  // last UTC day (since 1970-01-01) on which it matters; 0 for ever
+}
+
+// CountChange changes one counter: Value is added, or with Set it and the
+// dates replace what was there. A counter that falls to zero is removed, and
+// taking from one that is gone changes nothing: it has been forgotten.
+type CountChange struct {
+	Count
+	Set bool
+	// Shared counts it for the merchant too, over all accounts
+	// ([Tx.Take]).
+	Shared bool
+	// Line is the number, from 1, of the line of the operation that it belongs
+	// to: a return of the line takes its share back. 0: the whole sale's.
+	Line uint16
+}
+
+func compareCounts(a, b Count) int {
+	if c := cmp.Compare(a.Key, b.Key); c != 0 {
+		return c
+	}
+	return cmp.Compare(a.Bucket, b.Bucket)
+}
+
+// addCount changes a counter in an ordered list.
+func addCount(counts []Count, ch CountChange) []Count {
+	i, found := slices.BinarySearchFunc(counts, ch.Count, compareCounts)
+	switch {
+	case !found && ch.Value <= 0:
+		return counts
+	case !found:
+		return slices.Insert(counts, i, ch.Count)
+	case ch.Set:
+		counts[i] = ch.Count
+	default:
+		c := &counts[i]
+		c.Value += ch.Value
+		if c.Until != 0 && (ch.Until == 0 || ch.Until > c.Until) {
+			c.Until = ch.Until
+		}
+	}
+	if counts[i].Value <= 0 {
+		counts = slices.Delete(counts, i, i+1)
+	}
+	return counts
+}
+
+// applyCounts changes the account's counters, and forgets those whose day is
+// over.
+func applyCounts(a *Account, op *Operation) error {
+	if len(op.Counts) == 0 {
+		return nil
+	}
+	today := dayOf(op.Time)
+	a.Counts = slices.DeleteFunc(a.Counts, func(c Count) bool { return c.Until != 0 && c.Until < today })
+	for _, ch := range op.Counts {
+		if ch.Until != 0 && ch.Until < today {
+			continue
+		}
+		a.Counts = addCount(a.Counts, ch)
+	}
+	if len(a.Counts) > MaxCounts && givesPoints(op) {
+		return refuse(op, "the account would have more than %d counters", MaxCounts)
+	}
+	return nil
+}
+
+// dayOf is the UTC day of a moment, unix ns.
+func dayOf(at int64) int32 {
+	const day = 24 * 60 * minute
+	n := at / day
+	if at%day < 0 {
+		n--
+	}
+	return int32(max(math.MinInt32, min(math.MaxInt32, n)))
+}
+
+// checkCounts refuses changes that no decider may mean.
+func checkCounts(op *Operation) error {
+	for i := range op.Counts {
+		ch := &op.Counts[i]
+		switch {
+		case outside(ch.Value) || ch.Value == 0 && !ch.Set || ch.Until < 0:
+			return refuse(op, "a counter changes by %d", ch.Value)
+		case ch.Set && (op.Hold != 0 || ch.Shared || ch.Value < 0):
+			return refuse(op, "a counter that is set can be neither reserved nor shared")
+		case op.Hold != 0 && ch.Value < 0:
+			return refuse(op, "a hold reserves %d of a counter", ch.Value)
+		case int(ch.Line) > len(op.Lines):
+			return refuse(op, "a counter belongs to line %d", ch.Line)
+		}
+	}
+	return nil
+}
+
+// Of what the record of a counter takes at least: its flags and five numbers.
+const (
+	countChangeMin = 6
+	countMin       = 5
+)
+
+const (
+	countSet = 1 << iota
+	countShared
+	countHasKey // in an account: the key differs from that of the one before
+)
+
+func countChangeItem(c *coder, ch *CountChange) {
+	var flags byte
+	if ch.Set {
+		flags |= countSet
+	}
+	if ch.Shared {
+		flags |= countShared
+	}
+	c.byte(&flags)
+	if flags&^(countSet|countShared) != 0 {
+		c.fail("a malformed flag")
+	}
+	ch.Set, ch.Shared = flags&countSet != 0, flags&countShared != 0
+	line := uint32(ch.Line)
+	c.uint32(&line)
+	if line > math.MaxUint16 {
+		c.fail("a number out of range")
+	}
+	ch.Line = uint16(line)
+	c.fixed(&ch.Key)
+	countRest(c, &ch.Count)
+}
+
+func countRest(c *coder, n *Count) {
+	c.int32(&n.Bucket)
+	c.int64(&n.Value)
+	c.int64(&n.At)
+	c.int32(&n.Until)
+}
+
+// optCounts visits an account's counters. They are ordered by key, and one
+// rule may have many: a key stands once, in front of the first.
+func optCounts(c *coder, counts *[]Count) {
+	if !c.has(len(*counts) != 0) {
+		if c.reading {
+			*counts = (*counts)[:0]
+		}
+		return
+	}
+	key := uint64(0)
+	first := true
+	items(c, counts, countMin, func(c *coder, n *Count) {
+		var flag byte
+		if !c.reading && (first || n.Key != key) {
+			flag = countHasKey
+		}
+		c.byte(&flag)
+		switch flag {
+		case countHasKey:
+			before := key
+			c.fixed(&n.Key)
+			if c.reading && !first && n.Key <= before {
+				c.fail("counters out of order")
+			}
+		case 0:
+			if first {
+				c.fail("a counter without a key")
+			}
+			n.Key = key
+		default:
+			c.fail("a malformed flag")
+		}
+		key, first = n.Key, false
+		countRest(c, n)
+	})
+	c.need(len(*counts) != 0)
+}
