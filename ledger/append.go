@@ -229,6 +229,16 @@ func checkOperation(op *Operation) error {
 			return refuse(op, "a figure of %d is out of range", v)
 		}
 	}
+	for i := range op.Gifts {
+		if p := &op.Gifts[i].Part; p.Points <= 0 || outside(p.Points) || p.Active < 0 || p.Expires < 0 {
+			return refuse(op, "a gift of %d points is out of range", p.Points)
+		}
+	}
+	for i := range op.Rewards {
+		if r := &op.Rewards[i]; r.To == 0 || r.Part.Points <= 0 || outside(r.Part.Points) || r.Part.Active < 0 || r.Part.Expires < 0 {
+			return refuse(op, "a reward of %d points is out of range", r.Part.Points)
+		}
+	}
 	for _, parts := range [...][]LotPart{op.Lots, op.Pins} {
 		for _, p := range parts {
 			if outside(p.Points) || p.Active < 0 || p.Expires < 0 {

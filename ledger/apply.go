@@ -189,7 +189,7 @@ func applyStanding(a *Account, op *Operation) {
 			a.Purchases, a.FirstPurchase, a.LastPurchase, a.Wake = 0, 0, 0, 0
 		}
 	}
-	if op.Grant != "" {
+	if op.Grant != "" && op.Hold == 0 { // a hold only promises it
 		a.Tier, a.TierUntil = strings.Clone(op.Grant), op.GrantUntil
 	}
 	switch {

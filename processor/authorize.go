@@ -225,6 +225,7 @@ func (t *Task) amend(tx *ledger.Tx) error {
 		t.purse.give(p)
 	}
 	t.know(a, kept.kind, kept.spendByID)
+	t.unreserve(h.Counts)
 	if ok, err := t.evaluate(tx); !ok {
 		return err
 	}

@@ -254,6 +254,10 @@ func (t *Task) copyFigures(op, from *ledger.Operation) {
 	op.Rules = append(op.Rules, from.Rules...)
 	op.Tier, op.NextTier, op.NextMissing = from.Tier, from.NextTier, from.NextMissing
 	op.EarnedLot = from.EarnedLot
+	op.Counts = append(op.Counts, from.Counts...)
+	op.Gifts = append(op.Gifts, from.Gifts...)
+	op.Rewards = append(op.Rewards, from.Rewards...)
+	op.Grant, op.GrantUntil = from.Grant, from.GrantUntil
 	op.Status = ledger.SaleConfirmed.String()
 	if t.dups.seen {
 		op.Flags = append(op.Flags, flagReceiptSeen)
@@ -279,6 +283,8 @@ func (t *Task) sell(op *ledger.Operation) {
 	for _, l := range t.more {
 		t.purse.earn(l)
 	}
+	t.sellGifts(op)
+	reward(op, 1)
 	if len(t.more) > 0 {
 		op.Data = appendHoldData(op.Data[:0], &holdData{more: t.more})
 	}

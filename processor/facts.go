@@ -61,6 +61,7 @@ func (t *Task) know(a *ledger.Account, kind protocol.IdentifierKind, spendByID b
 		CardType:      t.who.link.Type,
 		StoreGroup:    r.StoreGroup,
 		Days:          f.Days[:0],
+		Counts:        f.Counts[:0],
 	}
 	if s := t.s.directories.of(r.Caller.Merchant).stores[r.Store]; s != nil {
 		f.StoreGroup, f.Partner = s.Group, s.Partner
@@ -74,9 +75,14 @@ func (t *Task) know(a *ledger.Account, kind protocol.IdentifierKind, spendByID b
 	f.Lifetime = a.Lifetime
 	f.LastPurchase = a.LastPurchase
 	f.FirstPurchase = a.Purchases == 0
+	f.Joined, f.Above = a.Joined, len(a.Upline)
 	for _, d := range a.Days {
 		f.Days = append(f.Days, program.DaySum(d))
 	}
+	for _, c := range a.Counts {
+		f.Counts = append(f.Counts, program.Count(c))
+	}
+	t.upline = append(t.upline[:0], a.Upline...)
 }
 
 // spendsByID reports whether the caller may spend by a member's id: a shop
@@ -144,6 +150,8 @@ func (t *Task) figures(op *ledger.Operation) {
 	if t.dups.seen {
 		op.Flags = append(op.Flags, flagReceiptSeen)
 	}
+	op.Flags = append(op.Flags, d.Flags...)
+	t.beside(op)
 	t.more = t.more[:0]
 	for i, l := range d.Lots {
 		if i == 0 {
@@ -152,6 +160,28 @@ func (t *Task) figures(op *ledger.Operation) {
 			t.more = append(t.more, lotOf(l, t.when))
 		}
 	}
+}
+
+// beside copies what a decision does beside its figures: counters, gifts,
+// rewards for those above the member, a tier.
+func (t *Task) beside(op *ledger.Operation) {
+	d := &t.decision
+	for _, c := range d.Counts {
+		op.Counts = append(op.Counts, ledger.CountChange{
+			Count: ledger.Count(c.Count), Set: c.Set, Shared: c.Shared, Line: uint16(c.Line),
+		})
+	}
+	for _, g := range d.Gifts {
+		op.Gifts = append(op.Gifts, ledger.Gift{Rule: g.Rule, Part: lotOf(g.Lot, t.when)})
+	}
+	for _, w := range d.Rewards {
+		if w.Level >= 1 && w.Level <= len(t.upline) {
+			op.Rewards = append(op.Rewards, ledger.Reward{
+				To: t.upline[w.Level-1], Rule: w.Rule, Part: lotOf(w.Lot, t.when), Fixed: w.Fixed,
+			})
+		}
+	}
+	op.Grant, op.GrantUntil = d.Grant, d.GrantUntil
 }
 
 // lotOf is a lot as it is booked. Points that are active at once count from

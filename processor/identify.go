@@ -22,7 +22,7 @@ type identity struct {
 	// whom this one is merged.
 	second ledger.AccountID
 	upline []ledger.AccountID // of a registration: who invited, who is above that one and so on
-	code   ledger.Key // hash of the one-time code that names the account; zero if none
+	code   ledger.Key         // hash of the one-time code that names the account; zero if none
 }
 
 // normalPhone is a phone number as it is hashed: E.164, a plus and 8 to 15

@@ -129,6 +129,9 @@ func (s *Switch) tier(a *ledger.Account, now int64) string {
 	for _, d := range a.Days {
 		f.Days = append(f.Days, program.DaySum(d))
 	}
+	for _, c := range a.Counts {
+		f.Counts = append(f.Counts, program.Count(c))
+	}
 	var d program.Decision
 	program.Evaluate(v.Program, &f, &protocol.Request{}, now, &d)
 	return d.Tier

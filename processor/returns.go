@@ -158,6 +158,7 @@ func (t *Task) undoSale(tx *ledger.Tx, s *ledger.Sale, op *ledger.Operation) err
 	}
 	spent := ledger.DaySum{Day: s.Day, Spent: -op.Payable}
 	op.Late = otherMonth(t.when.at, tx.Now(), t.when.zone)
+	takeBeside(s, op, wholly(s, op))
 	if a.Into != 0 {
 		undoMerged(a.Into, s, op, spent)
 		return nil
@@ -167,7 +168,7 @@ func (t *Task) undoSale(tx *ledger.Tx, s *ledger.Sale, op *ledger.Operation) err
 	p.load(a, tx.Now(), 0)
 	p.extends = t.extendsLots(v)
 	lapsed := t.restore(s, op, v.Program)
-	missing := p.takeBack(s.EarnedLot, op.Earned)
+	missing := p.takeBack(s.EarnedLot, op.Earned) + t.takeGifts(op)
 	if missing > 0 && v.Program.Deficit() == program.DeficitForgive {
 		op.Flags = append(op.Flags, flagForgiven)
 		op.Legs[ledger.LegIssued] -= missing
@@ -270,6 +271,14 @@ func undoMerged(to ledger.AccountID, s *ledger.Sale, op *ledger.Operation, spent
 	if own.Points != 0 {
 		tr.Parts = append(tr.Parts, own)
 	}
+	for i := range op.Gifts {
+		part := op.Gifts[i].Part
+		part.Points = -part.Points
+		tr.Parts = append(tr.Parts, part)
+		op.Legs[ledger.LegTransit] += part.Points
+		op.Legs[ledger.LegIssued] -= part.Points
+	}
+	tr.Counts = travelling(op)
 	op.Purchase = false
 	op.Transfers = append(op.Transfers, tr)
 	op.Legs[ledger.LegTransit] += op.Points - op.Earned

@@ -280,7 +280,7 @@ func (t *Task) takeAgain(sale *ledger.Sale, from *ledger.Operation) {
 	p.owe(need)
 	taken := from.Legs[ledger.LegIssued]
 	own := sale.EarnedLot
-	own.Points = taken
+	own.Points = t.giveBeside(op, from, taken)
 	if i := p.find(own); i >= 0 {
 		own.Expires = p.lots[i].Expires
 	}

@@ -47,13 +47,14 @@ type Task struct {
 	facts    program.Facts
 	decision program.Decision
 	purse    purse
-	op       ledger.Operation // the record that answers
-	side     ledger.Operation // a record beside it
-	more     []ledger.LotPart // earned lots with a term of their own
-	target   target           // of a reversal
-	parked   ledger.OpID      // the parked message that the office books
-	done     []ledger.LotPart // scratch: what returns gave back before
-	again    bool             // a repeat whose DE7 is to be noted
+	op       ledger.Operation   // the record that answers
+	side     ledger.Operation   // a record beside it
+	more     []ledger.LotPart   // earned lots with a term of their own
+	upline   []ledger.AccountID // who is above the member
+	target   target             // of a reversal
+	parked   ledger.OpID        // the parked message that the office books
+	done     []ledger.LotPart   // scratch: what returns gave back before
+	again    bool               // a repeat whose DE7 is to be noted
 	recorded bool
 	attempt  bool   // a one-time code was tried and must be counted
 	wrong    bool   // and it was wrong
@@ -251,8 +252,9 @@ func (t *Task) reset() {
 		op:       t.op,
 		side:     t.side,
 		more:     t.more[:0],
+		upline:   t.upline[:0],
 		done:     t.done[:0],
-		facts:    program.Facts{Days: t.facts.Days[:0]},
+		facts:    program.Facts{Days: t.facts.Days[:0], Counts: t.facts.Counts[:0]},
 	}
 	t.decision.Reset()
 }
@@ -282,7 +284,8 @@ func clearOperation(op *ledger.Operation) {
 	*op = ledger.Operation{
 		Dups: op.Dups[:0], Lines: op.Lines[:0], Rules: op.Rules[:0], Hints: op.Hints[:0],
 		Warnings: op.Warnings[:0], Flags: op.Flags[:0], Lots: op.Lots[:0], Pins: op.Pins[:0],
-		Transfers: op.Transfers[:0], Data: op.Data[:0],
+		Transfers: op.Transfers[:0], Data: op.Data[:0], Sums: op.Sums[:0], Upline: op.Upline[:0],
+		Counts: op.Counts[:0], Gifts: op.Gifts[:0], Rewards: op.Rewards[:0],
 	}
 }
 

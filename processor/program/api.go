@@ -64,6 +64,12 @@ type Facts struct {
 	LastPurchase  int64 // business date of the newest purchase, unix ns; 0: none
 	FirstPurchase bool  // this would be the first
 
+	Joined int64 // registration, unix ns; 0: not registered
+	Above  int   // members above: 0 if nobody invited the member
+
+	// Counts are the counters that rules keep, ordered by (Key, Bucket).
+	Counts []Count
+
 	BirthMonth, BirthDay uint8 // 0: not known
 	Tags                 []string
 	CardType             string
@@ -121,6 +127,20 @@ type Decision struct {
 	Skipped []protocol.Skipped // with Request.Explain
 	// Warnings are fixed sentences.
 	Warnings []string
+	// Flags are for the office, one word each.
+	Flags []string
+
+	// Counts are the counters that the purchase changes. Gifts are points beside
+	// Earned; Rewards go to the members above. Both stand in Rules, too.
+	Counts  []CountChange
+	Gifts   []Gift
+	Rewards []Reward
+	// Promo says what became of each of the request's promo codes.
+	Promo []protocol.PromoResult
+	// Grant is a tier that the purchase buys or a promo code gives, until
+	// GrantUntil, unix ns; "" for none.
+	Grant      string
+	GrantUntil int64
 
 	// ExtendTo is where this purchase moves the expiry of lots that were there
 	// before and end earlier (L3); 0: it moves nothing.
@@ -147,6 +167,8 @@ func (d *Decision) Reset() {
 	d.Lines, d.LinePoints = d.Lines[:0], d.LinePoints[:0]
 	d.Rules, d.Lots = d.Rules[:0], d.Lots[:0]
 	d.Hints, d.Skipped, d.Warnings = d.Hints[:0], d.Skipped[:0], d.Warnings[:0]
+	d.Flags, d.Counts, d.Gifts, d.Rewards, d.Promo = d.Flags[:0], d.Counts[:0], d.Gifts[:0], d.Rewards[:0], d.Promo[:0]
+	d.Grant, d.GrantUntil = "", 0
 	d.ExtendTo, d.HoldSeconds = 0, 0
 	d.Tier, d.NextTier, d.NextMissing = "", "", 0
 }
