@@ -34,6 +34,7 @@ const (
 	tagMeta      byte = 'X'
 	tagWindow    byte = 'N'
 	tagShared    byte = 'C'
+	tagSealed    byte = 'Y'
 )
 
 // VersionError says that a record was written by another program version

@@ -21,6 +21,7 @@ const (
 	spaceWatermark byte = 'w' // receiver 2, source 2 → 'W'
 	spaceProgram   byte = 'g' // merchant length 1, merchant, version 4 → 'G'
 	spaceDirectory byte = 'y' // kind 1, merchant length 1, merchant, row id → the caller's
+	spaceSealed    byte = 'e' // kind 1, merchant length 1, merchant, row id → 'Y'
 	spaceMeta      byte = 'x' // name → the caller's
 	spaceShared    byte = 'n' // partition 2, last day 4, counter 8 → 'C'
 )
@@ -88,6 +89,10 @@ func programPrefix(dst []byte, merchant string) []byte {
 
 func directoryPrefix(dst []byte, kind byte, merchant string) []byte {
 	return append(append(dst, spaceDirectory, kind, byte(len(merchant))), merchant...)
+}
+
+func sealedPrefix(dst []byte, kind byte, merchant string) []byte {
+	return append(append(dst, spaceSealed, kind, byte(len(merchant))), merchant...)
 }
 
 func metaKey(dst []byte, name string) []byte {

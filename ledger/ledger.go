@@ -38,7 +38,8 @@ type Ledger struct {
 	helpers   sync.WaitGroup // courier, disk watch
 	retention atomic.Int64
 
-	publishing  sync.Mutex // one version of a programme is stored at a time
+	sealing     sync.RWMutex // a rotation has the sealed rows for itself
+	publishing  sync.Mutex   // one version of a programme is stored at a time
 	subscribers struct {
 		sync.Mutex
 		all map[chan struct{}]struct{}

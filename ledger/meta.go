@@ -54,51 +54,6 @@ func (l *Ledger) scanPrograms(prefix []byte, all *[]Program) error {
 	})
 }
 
-// PutDirectory merges rows into a merchant's directory of a kind, all or
-// none; they are synced when this returns. A row without Data is deleted.
-func (l *Ledger) PutDirectory(kind byte, merchant string, rows ...DirectoryRow) error {
-	if len(merchant) > maxName {
-		return errName
-	}
-	prefix := directoryPrefix(nil, kind, merchant)
-	return l.putAll(func(b *pebble.Batch) error {
-		for _, row := range rows {
-			if row.ID == "" || len(row.ID) > maxName {
-				return errName
-			}
-			key := append(prefix[:len(prefix):len(prefix)], row.ID...)
-			if row.Data == nil {
-				if err := b.Delete(key, nil); err != nil {
-					return err
-				}
-				continue
-			}
-			if err := b.Set(key, row.Data, nil); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
-
-// Directory calls fn for each row of a merchant's directory, by id, until it
-// answers false. The row's data is valid within the call only.
-func (l *Ledger) Directory(kind byte, merchant string, fn func(DirectoryRow) bool) error {
-	prefix := directoryPrefix(nil, kind, merchant)
-	return scan(l.db, prefix, func(key, data []byte) (bool, error) {
-		return fn(DirectoryRow{ID: string(key[len(prefix):]), Data: data}), nil
-	})
-}
-
-// DirectoryRow is one row's data; nil if there is none.
-func (l *Ledger) DirectoryRow(kind byte, merchant, id string) (data []byte, err error) {
-	_, err = load(l.db, append(directoryPrefix(nil, kind, merchant), id...), func(rec []byte) error {
-		data = append([]byte{}, rec...)
-		return nil
-	})
-	return data, err
-}
-
 // PutMeta stores a value of the caller's under a name; it is synced when this
 // returns. A nil value deletes it.
 func (l *Ledger) PutMeta(name string, value []byte) error {

@@ -5,11 +5,11 @@ import "fmt"
 // rotateBatch bounds the profiles that one task of a rotation encrypts anew.
 const rotateBatch = 64
 
-// RotateProfiles makes a new key and encrypts every profile under it, while
-// the ledger serves. Old keys stay in the key file, because copies of sealed
-// profiles (checkpoints, the stream) may need them, until
-// [Ledger.ForgetProfileKeys]. It may be called again after a crash. It answers
-// how many profiles it has encrypted.
+// RotateProfiles makes a new key and encrypts every profile and every sealed
+// row of a directory under it, while the ledger serves. Old keys stay in the
+// key file, because copies of sealed profiles (checkpoints, the stream) may
+// need them, until [Ledger.ForgetProfileKeys]. It may be called again after a
+// crash. It answers how many profiles and rows it has encrypted.
 func (l *Ledger) RotateProfiles() (int, error) {
 	if err := l.newProfileKey(); err != nil {
 		return 0, err
@@ -32,7 +32,8 @@ func (l *Ledger) RotateProfiles() (int, error) {
 			ids = ids[n:]
 		}
 	}
-	return done, nil
+	rows, err := l.rotateRows()
+	return done + rows, err
 }
 
 func (l *Ledger) newProfileKey() error {
@@ -100,6 +101,15 @@ func (l *Ledger) ForgetProfileKeys() error {
 	}
 	if len(stale) > 0 {
 		return fmt.Errorf("ledger: profiles in %d partitions need an old key; rotate first", len(stale))
+	}
+	l.sealing.Lock()
+	defer l.sealing.Unlock()
+	old := 0
+	if err := l.staleRows(func(_, _ []byte) (bool, error) { old++; return true, nil }); err != nil {
+		return err
+	}
+	if old > 0 {
+		return fmt.Errorf("ledger: %d sealed rows of directories need an old key; rotate first", old)
 	}
 	keys := l.secret.profiles.Load().only()
 	if err := l.secret.write(l.o.FS, l.dir, keys); err != nil {

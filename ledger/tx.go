@@ -306,10 +306,11 @@ func (tx *Tx) Link(key Key) (*Link, error) {
 	return link, decodeLink(rec, link)
 }
 
-// PutLink points an identifier to an account.
+// PutLink points an identifier to an account. Only a card that is not in use
+// may be nobody's.
 func (tx *Tx) PutLink(key Key, link Link) error {
-	if link.Account == 0 {
-		return errors.New("ledger: a link leads to an account")
+	if err := checkLink(&link); err != nil {
+		return err
 	}
 	tx.s.buf = appendLink(tx.s.buf[:0], &link)
 	tx.s.set(hashKey(tx.s.kbuf[:0], spaceLink, key), tx.s.buf)

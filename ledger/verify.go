@@ -273,18 +273,30 @@ func (v *verifier) watermarks(p int) error {
 }
 
 // globals checks what belongs to no partition: identifiers lead to accounts,
-// profiles decrypt.
+// sealed rows and profiles decrypt.
 func (v *verifier) globals() error {
 	err := scan(v.db, []byte{spaceLink}, func(_, rec []byte) (bool, error) {
 		var link Link
 		if err := decodeLink(rec, &link); err != nil {
 			return false, err
 		}
+		if link.Account == 0 && checkLink(&link) == nil {
+			return true, nil // a card that is nobody's yet
+		}
 		ok, err := v.exists(link.Account)
 		if !ok && err == nil {
 			v.report(Finding{Account: link.Account, What: "an identifier leads to it and it does not exist"})
 		}
 		return true, err
+	})
+	if err != nil {
+		return err
+	}
+	err = scan(v.db, []byte{spaceSealed}, func(key, rec []byte) (bool, error) {
+		if _, err := v.l.secret.openRow(key, rec); err != nil {
+			v.report(Finding{What: "a row of a directory: " + err.Error()})
+		}
+		return true, nil
 	})
 	if err != nil {
 		return err
