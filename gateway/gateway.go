@@ -22,6 +22,8 @@ type Parts struct {
 	// Office may be nil: then exports and shift closings answer 503.
 	Office Office
 	Checks []Check
+	// Schema is the JSON Schema of the programme document.
+	Schema []byte
 	// Registry gets the gateway's metrics and is what /metrics shows; nil for
 	// one of its own.
 	Registry *prometheus.Registry

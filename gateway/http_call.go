@@ -33,7 +33,7 @@ func (h *httpEdge) dispatch(ctx *fasthttp.RequestCtx, start time.Time) {
 		return
 	}
 	switch route.Call {
-	case protocol.CallHealth, protocol.CallReady, protocol.CallMetrics, protocol.CallOpenAPI:
+	case protocol.CallHealth, protocol.CallReady, protocol.CallMetrics, protocol.CallOpenAPI, protocol.CallProgramSchema:
 		h.ops(ctx, route.Call)
 	case protocol.CallExport:
 		h.export(ctx, who, param)

@@ -34,6 +34,9 @@ func (h *httpEdge) ops(ctx *fasthttp.RequestCtx, call protocol.Call) {
 	case protocol.CallOpenAPI:
 		ctx.SetContentType("application/yaml")
 		ctx.Response.SetBodyRaw(protocol.OpenAPI)
+	case protocol.CallProgramSchema:
+		ctx.SetContentType("application/schema+json")
+		ctx.Response.SetBodyRaw(h.gw.parts.Schema)
 	}
 }
 

@@ -29,6 +29,13 @@ var queries = map[protocol.Call][]param{
 		{"cursor", readCursor},
 		{"limit", readLimit},
 	},
+	protocol.CallGetProgram: {
+		{"version", func(r *protocol.Request, v string) string { return readVersion(&r.Version, v) }},
+	},
+	protocol.CallProgramDiff: {
+		{"from", func(r *protocol.Request, v string) string { return readVersion(&r.Version, v) }},
+		{"to", func(r *protocol.Request, v string) string { return readVersion(&r.Against, v) }},
+	},
 	protocol.CallExport: {
 		{"from", func(r *protocol.Request, v string) string { return readTime(&r.From, v) }},
 		{"to", func(r *protocol.Request, v string) string { return readTime(&r.To, v) }},
@@ -92,6 +99,16 @@ func readLimit(r *protocol.Request, v string) string {
 		return "is a number from 1 to " + strconv.Itoa(maxPage)
 	}
 	r.Limit = n
+	return ""
+}
+
+// readVersion reads the number of a published version.
+func readVersion(to *uint32, v string) string {
+	n, err := strconv.ParseUint(v, 10, 32)
+	if err != nil || n == 0 {
+		return "is the number of a version, from 1"
+	}
+	*to = uint32(n)
 	return ""
 }
 

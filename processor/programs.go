@@ -40,7 +40,7 @@ func newPrograms(l *ledger.Ledger, dev bool) (*programs, error) {
 			return nil, fmt.Errorf("programme version %d of merchant %q does not compile: %v", row.Version, row.Merchant, problems)
 		}
 		all[row.Merchant] = all[row.Merchant].With(program.Version{
-			Number: row.Version, Published: row.Published, Program: compiled,
+			Number: row.Version, Published: row.Published, Effective: row.From, Program: compiled,
 		})
 	}
 	p.all.Store(&all)

@@ -1,6 +1,7 @@
 package processor
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -20,10 +21,11 @@ import (
 // taken up by the next publication.
 
 var (
-	_ = serve(protocol.CallGetProgram, plan{direct: getProgram})
 	_ = serve(protocol.CallPutProgram, plan{direct: putProgram})
 	_ = serve(protocol.CallCheckProgram, plan{direct: checkProgram})
-	_ = serve(protocol.CallProgramVersions, plan{direct: listPrograms})
+	_ = serve(protocol.CallRestoreProgram, plan{
+		kind: ledger.KindProgram, keyed: true, direct: restoreProgram, complete: completeRestored,
+	})
 )
 
 // programHash names a document's exact bytes.
@@ -46,49 +48,10 @@ func (s *Switch) newest(merchant string) (*ledger.Program, error) {
 	return &list[len(list)-1], nil
 }
 
-func getProgram(t *Task) error {
-	row, err := t.s.newest(t.request().Caller.Merchant)
-	if err != nil {
-		return err
-	}
-	r := t.response()
-	switch {
-	case row != nil:
-		r.Document, r.ETag, r.ProgramVersion = row.Doc, etag(row), row.Version
-	case t.s.o.Dev:
-		r.Document, r.ETag = program.Sample, `"0-`+programHash(program.Sample)+`"`
-	default:
-		t.refuse(protocol.NotFound, "", "no programme is published yet")
-	}
-	return nil
-}
-
 func checkProgram(t *Task) error {
 	_, problems := program.Compile(t.request().Document)
 	t.response().Problems = problems
 	return nil
-}
-
-func listPrograms(t *Task) error {
-	list, err := t.s.ledger.Programs(t.request().Caller.Merchant)
-	if err != nil {
-		return err
-	}
-	r := t.response()
-	for i := range list {
-		r.Versions = append(r.Versions, t.s.versionView(&list[i]))
-	}
-	return nil
-}
-
-func (s *Switch) versionView(row *ledger.Program) protocol.ProgramVersion {
-	v := protocol.ProgramVersion{
-		Version: row.Version, EffectiveFrom: row.From, Published: row.Published, Hash: programHash(row.Doc),
-	}
-	if p, ok := s.programs.published(row.Merchant).Number(row.Version); ok {
-		v.Name = p.Program.Name()
-	}
-	return v
 }
 
 // putProgram publishes a document. The same document again changes nothing.
@@ -105,42 +68,122 @@ func putProgram(t *Task) error {
 	}
 	t.s.programs.publish.Lock()
 	defer t.s.programs.publish.Unlock()
-	if err := t.s.takeUp(r.Caller.Merchant); err != nil {
+	last, err := t.latest()
+	if err != nil || t.refused() {
 		return err
 	}
-	last, err := t.s.newest(r.Caller.Merchant)
-	if err != nil {
-		return err
-	}
-	if !matches(r.IfMatch, last) {
-		t.refuse(protocol.PreconditionFailed, "", "the programme has changed since it was read; read it again")
-		return nil
-	}
-	row := &ledger.Program{
-		Merchant: strings.Clone(r.Caller.Merchant), Version: 1, Published: t.s.o.Clock(),
-		Actor: strings.Clone(r.Caller.Key), Doc: append([]byte(nil), r.Document...),
-	}
-	if last != nil {
-		row.Version = last.Version + 1
-		if string(last.Doc) == string(row.Doc) {
-			row = last
-		}
-	}
-	if row != last {
-		row.From = row.Published
+	row := last
+	if last == nil || string(last.Doc) != string(r.Document) {
+		row = t.nextVersion(last, r.Document)
 		if from, dated := compiled.EffectiveFrom(); dated {
 			row.From = from
 		}
-		if err := t.s.announce(row, compiled); err != nil {
+		if err := t.s.announce(row, compiled, nil); err != nil {
 			return err
 		}
 	}
+	t.published(row)
+	return nil
+}
+
+// restoreProgram publishes the document of an older version again, as a new
+// one that is in force at once, whatever date the document gives itself: who
+// goes back wants to be back, and past receipts keep the version that they
+// were sold under. If the newest version is that document and in force, it
+// stays the newest, and only the request is remembered.
+func restoreProgram(t *Task) error {
+	r := t.request()
+	number, ok := versionNumber(r.Target)
+	if !ok {
+		t.refuse(protocol.InvalidRequest, "version", "a version is a number from 1; GET /v1/program/versions lists them")
+		return nil
+	}
+	t.s.programs.publish.Lock()
+	defer t.s.programs.publish.Unlock()
+	last, err := t.latest()
+	if err != nil || t.refused() {
+		return err
+	}
+	old, err := t.s.row(r.Caller.Merchant, number)
+	if err != nil {
+		return err
+	}
+	if old == nil {
+		t.refuse(protocol.NotFound, "version", "there is no such version; GET /v1/program/versions lists them")
+		return nil
+	}
+	row := last
+	if string(last.Doc) != string(old.Doc) || !t.s.view(last).InForce {
+		row = t.nextVersion(last, old.Doc)
+		compiled, problems := program.Compile(row.Doc)
+		if compiled == nil {
+			return fmt.Errorf("programme version %d of merchant %q does not compile: %v", old.Version, old.Merchant, problems)
+		}
+		err = t.s.announce(row, compiled, t)
+	} else {
+		err = t.s.recordIn(t.partition, &programTask{row: row, task: t})
+	}
+	if err != nil {
+		return err
+	}
+	// No keys need be kept for longer: the document has been published before.
+	t.answer()
+	return nil
+}
+
+// completeRestored fills the answer to a restore from the version that its
+// record names. What a row of a version says never changes, so a repeat gets
+// the same.
+func completeRestored(t *Task) {
+	row, err := t.s.row(t.op.Merchant, t.op.Program)
+	if err != nil || row == nil {
+		return // the record alone still names the version
+	}
+	v := t.s.view(row)
+	v.InForce = true // it was when this was answered first, and a repeat says the same
+	r := t.response()
+	r.Call = protocol.CallRestoreProgram
+	r.Versions = append(r.Versions[:0], v)
+	r.ETag = etag(row)
+}
+
+// latest brings in what an earlier publication has left half done, and finds
+// the merchant's newest version, nil without one. It refuses a change that was
+// made for another one (If-Match). The caller has the publication's lock.
+func (t *Task) latest() (*ledger.Program, error) {
+	merchant := t.request().Caller.Merchant
+	if err := t.s.takeUp(merchant); err != nil {
+		return nil, err
+	}
+	last, err := t.s.newest(merchant)
+	if err == nil && !matches(t.request().IfMatch, last) {
+		t.refuse(protocol.PreconditionFailed, "", "the programme has changed since it was read; read it again")
+	}
+	return last, err
+}
+
+// nextVersion is the row of a document that follows the newest version, in
+// force from now.
+func (t *Task) nextVersion(last *ledger.Program, doc []byte) *ledger.Program {
+	caller, now := &t.request().Caller, t.s.o.Clock()
+	row := &ledger.Program{
+		Merchant: strings.Clone(caller.Merchant), Version: 1, Published: now, From: now,
+		Actor: strings.Clone(caller.Key), Doc: bytes.Clone(doc),
+	}
+	if last != nil {
+		row.Version = last.Version + 1
+	}
+	return row
+}
+
+// published answers with a version.
+func (t *Task) published(row *ledger.Program) {
+	out := t.response()
 	if kept, longer := t.s.lengthen(); longer {
 		out.Warnings = append(out.Warnings, fmt.Sprintf("duplicate keys are now kept for %s, because messages may come that late", kept))
 	}
-	out.Versions = append(out.Versions, t.s.versionView(row))
+	out.Versions = append(out.Versions[:0], t.s.view(row))
 	out.ETag, out.ProgramVersion = etag(row), row.Version
-	return nil
 }
 
 // matches reports whether If-Match allows a change of the newest version.
@@ -162,12 +205,13 @@ func matches(ifMatch string, last *ledger.Program) bool {
 }
 
 // announce stores a version, records it in every partition and makes it known
-// to decisions.
-func (s *Switch) announce(row *ledger.Program, compiled *program.Program) error {
+// to decisions. The record in the request's own partition remembers the
+// request; nil where none is to be remembered.
+func (s *Switch) announce(row *ledger.Program, compiled *program.Program, by *Task) error {
 	if err := s.ledger.PutProgram(*row); err != nil {
 		return err
 	}
-	return s.bringIn(row, compiled)
+	return s.bringIn(row, compiled, by)
 }
 
 // takeUp brings in versions that are stored and not known to decisions: their
@@ -186,7 +230,7 @@ func (s *Switch) takeUp(merchant string) error {
 		if compiled == nil {
 			return fmt.Errorf("programme version %d of merchant %q does not compile: %v", row.Version, row.Merchant, problems)
 		}
-		if err := s.bringIn(row, compiled); err != nil {
+		if err := s.bringIn(row, compiled, nil); err != nil {
 			return err
 		}
 	}
@@ -195,11 +239,13 @@ func (s *Switch) takeUp(merchant string) error {
 
 // bringIn records a stored version in every partition and makes it known to
 // decisions.
-func (s *Switch) bringIn(row *ledger.Program, compiled *program.Program) error {
-	if err := s.recordProgram(row); err != nil {
+func (s *Switch) bringIn(row *ledger.Program, compiled *program.Program, by *Task) error {
+	if err := s.recordProgram(row, by); err != nil {
 		return err
 	}
-	s.programs.put(row.Merchant, program.Version{Number: row.Version, Published: row.Published, Program: compiled})
+	s.programs.put(row.Merchant, program.Version{
+		Number: row.Version, Published: row.Published, Effective: row.From, Program: compiled,
+	})
 	return nil
 }
 
@@ -228,10 +274,15 @@ func announcedKey(row *ledger.Program) string {
 }
 
 // recordProgram records a version in every partition and notes that it has.
-func (s *Switch) recordProgram(row *ledger.Program) error {
+// The request's own partition comes last: its record remembers the request, so
+// it is there only once all others are.
+func (s *Switch) recordProgram(row *ledger.Program, by *Task) error {
 	var wait sync.WaitGroup
 	failed := make(chan error, s.partitions)
 	for p := range s.partitions {
+		if by != nil && p == by.partition {
+			continue
+		}
 		wait.Add(1)
 		task := &programTask{row: row, done: func(err error) {
 			if err != nil {
@@ -244,12 +295,28 @@ func (s *Switch) recordProgram(row *ledger.Program) error {
 		}
 	}
 	wait.Wait()
+	var err error
 	select {
-	case err := <-failed:
-		return fmt.Errorf("a programme's record: %w", err)
+	case err = <-failed:
 	default:
-		return s.ledger.PutMeta(announcedKey(row), []byte{1})
+		if by != nil {
+			err = s.recordIn(by.partition, &programTask{row: row, task: by})
+		}
 	}
+	if err != nil {
+		return fmt.Errorf("a programme's record: %w", err)
+	}
+	return s.ledger.PutMeta(announcedKey(row), []byte{1})
+}
+
+// recordIn records in one partition and waits until it is on disk.
+func (s *Switch) recordIn(partition int, task *programTask) error {
+	done := make(chan error, 1)
+	task.done = func(err error) { done <- err }
+	if err := s.ledger.Submit(partition, task); err != nil {
+		return err
+	}
+	return <-done
 }
 
 // completePrograms records versions whose publication was cut short.
@@ -267,7 +334,7 @@ func (s *Switch) completePrograms() error {
 			if len(done) > 0 {
 				continue
 			}
-			if err := s.recordProgram(&list[i]); err != nil {
+			if err := s.recordProgram(&list[i], nil); err != nil {
 				return err
 			}
 		}
@@ -275,9 +342,11 @@ func (s *Switch) completePrograms() error {
 	return nil
 }
 
-// programTask records a published version in one partition.
+// programTask records a published version in one partition. With task it is
+// the record that answers the task's request.
 type programTask struct {
 	row  *ledger.Program
+	task *Task
 	done func(error)
 }
 
@@ -286,7 +355,13 @@ func (p *programTask) Decide(tx *ledger.Tx) error {
 		Kind: ledger.KindProgram, Render: renderVersion, At: p.row.Published, Merchant: p.row.Merchant,
 		Program: p.row.Version, Actor: p.row.Actor, Status: "published", Data: []byte(programHash(p.row.Doc)),
 	}
+	if p.task != nil {
+		p.task.remember(&op)
+	}
 	_, err := tx.Append(&op)
+	if p.task != nil && err == nil {
+		p.task.op = op
+	}
 	return err
 }
 

@@ -133,6 +133,10 @@ func (t *Task) runDirect() {
 		return
 	}
 	err := t.plan.direct(t)
+	if err == nil && t.plan.keyed && t.refused() && t.refusal.code.Remembered() {
+		t.enter() // the decline is recorded, for a repeat to get it again
+		return
+	}
 	if err == nil {
 		err = t.s.ledger.WaitSynced()
 	}

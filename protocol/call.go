@@ -36,6 +36,8 @@ var callNames = [CallCount]string{
 	CallPutProgram:       "put_program",
 	CallCheckProgram:     "check_program",
 	CallProgramVersions:  "program_versions",
+	CallProgramDiff:      "program_diff",
+	CallRestoreProgram:   "restore_program",
 	CallPutProducts:      "put_products",
 	CallPutStores:        "put_stores",
 	CallPutCashiers:      "put_cashiers",
@@ -46,6 +48,7 @@ var callNames = [CallCount]string{
 	CallReady:            "ready",
 	CallMetrics:          "metrics",
 	CallOpenAPI:          "openapi",
+	CallProgramSchema:    "program_schema",
 }
 
 // String is the call's name in logs and metrics.

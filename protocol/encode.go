@@ -47,12 +47,14 @@ func AppendJSON(dst []byte, r *Response) []byte {
 		e.parked(r)
 	case CallGetProgram:
 		e.dst = append(e.dst, r.Document...)
-	case CallPutProgram:
+	case CallPutProgram, CallRestoreProgram:
 		e.published(r)
 	case CallCheckProgram:
 		e.checked(r)
 	case CallProgramVersions:
 		e.versions(r)
+	case CallProgramDiff:
+		e.changes(r)
 	case CallPutProducts, CallPutStores, CallPutCashiers:
 		e.merged(r)
 	default: // void, reversal, erasure, merge, parked resolution
@@ -223,6 +225,16 @@ func (e *encoder) texts(name string, list []string) {
 		e.dst = appendText(e.dst, t)
 	}
 	e.close(']')
+}
+
+// raw writes what is JSON already, null for nothing.
+func (e *encoder) raw(name string, json []byte) {
+	if len(json) == 0 {
+		e.null(name)
+		return
+	}
+	e.key(name)
+	e.dst = append(e.dst, json...)
 }
 
 // moment writes a time with the offset that it carries, null if not set.

@@ -143,8 +143,8 @@ func memberAnswers(t testing.TB) map[string]golden {
 
 func officeAnswers(t testing.TB) map[string]golden {
 	since := moment(t, "2026-11-20T12:31:05.999Z").Unix
-	version := ProgramVersion{Version: 2, EffectiveFrom: since, Published: since, Hash: "ab12", Name: "coffee-house"}
-	const versionJSON = `"version":2,"program":"coffee-house","effective_from":"2026-11-20T12:31:05Z","published_at":"2026-11-20T12:31:05Z","hash":"ab12"`
+	version := ProgramVersion{Version: 2, EffectiveFrom: since, Published: since, Hash: "ab12", Name: "coffee-house", Actor: "office", InForce: true}
+	const versionJSON = `"version":2,"program":"coffee-house","effective_from":"2026-11-20T12:31:05Z","published_at":"2026-11-20T12:31:05Z","hash":"ab12","published_by":"office","in_force":true`
 	return map[string]golden{
 		"shift, matched": {&Response{Call: CallCloseShift, Matched: true}, `{"matched":true}`},
 		"shift, differs": {
@@ -163,9 +163,18 @@ func officeAnswers(t testing.TB) map[string]golden {
 		"published": {
 			&Response{Call: CallPutProgram, Versions: []ProgramVersion{version}, Warnings: []string{"keys are kept for 10 days"}},
 			`{` + versionJSON + `,"warnings":["keys are kept for 10 days"]}`},
-		"checked, good":   {&Response{Call: CallCheckProgram}, `{"errors":[]}`},
-		"checked, not":    {&Response{Call: CallCheckProgram, Problems: []Problem{{"earn.rules[0]", "can never match"}, {"x", "y"}}}, `{"errors":[{"path":"earn.rules[0]","message":"can never match"},{"path":"x","message":"y"}]}`},
-		"versions":        {&Response{Call: CallProgramVersions, Versions: []ProgramVersion{version}}, `{"versions":[{` + versionJSON + `}]}`},
+		"checked, good": {&Response{Call: CallCheckProgram}, `{"errors":[]}`},
+		"checked, not":  {&Response{Call: CallCheckProgram, Problems: []Problem{{"earn.rules[0]", "can never match"}, {"x", "y"}}}, `{"errors":[{"path":"earn.rules[0]","message":"can never match"},{"path":"x","message":"y"}]}`},
+		"versions":      {&Response{Call: CallProgramVersions, Versions: []ProgramVersion{version}}, `{"versions":[{` + versionJSON + `}]}`},
+		"no versions": {&Response{Call: CallProgramVersions, Versions: []ProgramVersion{{Version: 1}}},
+			`{"versions":[{"version":1,"program":null,"effective_from":null,"published_at":null,"hash":null,"published_by":null,"in_force":false}]}`},
+		"restored": {&Response{Call: CallRestoreProgram, Versions: []ProgramVersion{version}}, `{` + versionJSON + `,"warnings":[]}`},
+		"difference": {
+			&Response{Call: CallProgramDiff, Versions: []ProgramVersion{{Version: 1}, version}, Changes: []Change{
+				{Path: "earn.rules[base].give.percent", Before: []byte("10"), After: []byte("12")},
+				{Path: "redeem", Before: []byte(`{"cap":50}`)}}},
+			`{"from":1,"to":2,"differences":[{"path":"earn.rules[base].give.percent","before":10,"after":12},{"path":"redeem","before":{"cap":50},"after":null}]}`},
+		"no difference":   {&Response{Call: CallProgramDiff, Versions: []ProgramVersion{{Version: 1}, {Version: 2}}}, `{"from":1,"to":2,"differences":[]}`},
 		"products merged": {&Response{Call: CallPutProducts, Count: 3}, `{"merged":3}`},
 		"stores merged":   {&Response{Call: CallPutStores}, `{"merged":0}`},
 		"cashiers merged": {&Response{Call: CallPutCashiers, Count: 1}, `{"merged":1}`},

@@ -86,6 +86,8 @@ func (e *encoder) version(v *ProgramVersion) {
 	e.instant("effective_from", v.EffectiveFrom)
 	e.instant("published_at", v.Published)
 	e.textOrNull("hash", v.Hash)
+	e.textOrNull("published_by", v.Actor)
+	e.boolean("in_force", v.InForce)
 }
 
 func (e *encoder) versions(r *Response) {
@@ -94,6 +96,28 @@ func (e *encoder) versions(r *Response) {
 	for i := range r.Versions {
 		e.open('{')
 		e.version(&r.Versions[i])
+		e.close('}')
+	}
+	e.close(']')
+	e.close('}')
+}
+
+// changes renders what two versions differ in. What one of them lacks is null
+// there.
+func (e *encoder) changes(r *Response) {
+	e.open('{')
+	for i, name := range []string{"from", "to"} {
+		if i < len(r.Versions) {
+			e.number(name, int64(r.Versions[i].Version))
+		}
+	}
+	e.begin("differences", '[')
+	for i := range r.Changes {
+		c := &r.Changes[i]
+		e.open('{')
+		e.text("path", c.Path)
+		e.raw("before", c.Before)
+		e.raw("after", c.After)
 		e.close('}')
 	}
 	e.close(']')

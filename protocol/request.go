@@ -38,16 +38,19 @@ const (
 	CallPutProgram
 	CallCheckProgram
 	CallProgramVersions
+	CallProgramDiff
+	CallRestoreProgram
 	CallPutProducts
 	CallPutStores
 	CallPutCashiers
 	CallExport
 	CallEcho    // 0800: echo, sign-on, sign-off, cut-over; answered by the gateway
 	CallUnknown // parsed, but no call of ours
-	CallHealth  // these four are answered by the gateway itself
+	CallHealth  // these five are answered by the gateway itself
 	CallReady
 	CallMetrics
 	CallOpenAPI
+	CallProgramSchema
 	CallCount
 )
 
@@ -303,6 +306,8 @@ type Request struct {
 	Totals   ShiftTotals
 	Document []byte // programme
 	IfMatch  string
+	Version  uint32 // of a programme: the one to show, or the older one of a difference; 0: not said
+	Against  uint32 // the newer one of a difference; 0: not said
 	Cursor   string
 	Limit    int
 	From, To Time

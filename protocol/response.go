@@ -122,6 +122,15 @@ type ProgramVersion struct {
 	Published     int64 // unix ns
 	Hash          string
 	Name          string
+	Actor         string // the name of the key that published it; "" without keys
+	InForce       bool   // it decides what is sold now
+}
+
+// Change is one difference between two programme documents. Before and After
+// are JSON, nil where the document has nothing there.
+type Change struct {
+	Path          string
+	Before, After []byte
 }
 
 // Problem is one complaint about a programme document.
@@ -191,7 +200,8 @@ type Response struct {
 	ETag        string
 	Versions    []ProgramVersion
 	Problems    []Problem
-	Count       int64 // rows a directory call has merged
+	Changes     []Change // between Versions[0] and Versions[1]
+	Count       int64    // rows a directory call has merged
 	Card        CardView
 	// Points is what an adjustment or an event changed, signed minor units.
 	Points int64

@@ -63,7 +63,7 @@ func TestRolesOfTheMatrix(t *testing.T) {
 	for _, r := range Routes {
 		require.True(t, r.Roles.Has(RoleAny), r.Path)
 		require.True(t, r.Roles.Has(RoleAdmin), r.Path)
-		require.Equal(t, r.Call == CallHealth || r.Call == CallReady || r.Call == CallOpenAPI, r.Roles.Has(RoleNone), r.Path)
+		require.Equal(t, r.Call == CallHealth || r.Call == CallReady || r.Call == CallOpenAPI || r.Call == CallProgramSchema, r.Roles.Has(RoleNone), r.Path)
 	}
 	require.False(t, may(RoleTill, CallAdjust))
 	require.False(t, may(RoleTill, CallGetMember), "a till sees no profiles")

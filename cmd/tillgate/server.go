@@ -15,6 +15,7 @@ import (
 	"tillgate/gateway"
 	"tillgate/ledger"
 	"tillgate/processor"
+	"tillgate/processor/program"
 	"tillgate/reconciler"
 )
 
@@ -131,6 +132,7 @@ func (s *server) openReconciler(tell func(part, format string, args ...any)) (er
 func (s *server) openGateway(tell func(part, format string, args ...any)) (err error) {
 	s.gateway, err = gateway.New(s.config.Gateway, gateway.Parts{
 		Switch: s.processor, Office: s.reconciler, Checks: s.checks(), Registry: s.registry, Logger: s.log, Zone: s.processor.Zone,
+		Schema: program.Schema,
 	})
 	if err != nil {
 		return err

@@ -4,12 +4,19 @@ package program
 type Version struct {
 	Number    uint32
 	Published int64 // unix ns
+	// Effective is from when it may be in force where that isn't what its
+	// document says: a restored version begins when it is restored. 0: as From
+	// has it. Unix ns.
+	Effective int64
 	Program   *Program
 }
 
 // From is the moment from which the version may be in force, unix ns: what
 // its document says, else its publication.
 func (v Version) From() int64 {
+	if v.Effective != 0 {
+		return v.Effective
+	}
 	if from, ok := v.Program.EffectiveFrom(); ok {
 		return from
 	}
