@@ -207,8 +207,9 @@ func checkLegs(op *Operation) error {
 	for i := range op.Transfers {
 		sent += sum(op.Transfers[i].Parts)
 	}
-	// A transfer that is booked or passed on is checked where it is decided.
-	if op.Kind != KindPostIn && op.Legs[LegTransit] != sent {
+	// A transfer that is booked or passed on, and one that the office gives up
+	// (checkUnpark), are checked where they are decided.
+	if op.Kind != KindPostIn && op.Kind != KindResolve && op.Legs[LegTransit] != sent {
 		return refuse(op, "%d points leave in transfers, %d in its legs", sent, op.Legs[LegTransit])
 	}
 	return nil
@@ -265,7 +266,7 @@ func checkEffects(op *Operation) error {
 	}
 	touches := op.Drop != 0 || op.Hold != 0 || len(op.Lots) > 0 || op.Owed != 0 || op.Extend != 0 ||
 		op.Spent.Spent != 0 || op.Purchase || len(op.Sums) > 0 ||
-		len(op.Counts) > 0 || op.Grant != "" || op.Wake != 0 || op.Bought != Bought{}
+		countsOwn(op) || op.Grant != "" || op.Wake != 0 || op.Bought != Bought{}
 	if touches && op.Account == 0 {
 		return refuse(op, "it changes an account and names none")
 	}

@@ -41,7 +41,7 @@ func fullOperation() *Operation {
 		Pins: []LotPart{part}, EarnedLot: LotPart{Active: 1764838200e9, Points: 6400}, Owed: -12, Spent: DaySum{20412, 64000}, TierUntil: 1771400000e9,
 		Into: 17, Upline: []AccountID{18, 20}, Transfers: []Transfer{{
 			To: 19, Parts: []LotPart{part}, Spent: []DaySum{{20411, 5}}, Bought: Bought{3, 1762000000e9, 1763000000e9},
-			Counts: []CountChange{{Count: Count{Key: 7, Value: 2}}},
+			Counts: []CountChange{{Count: Count{Key: 7, Value: 2}}}, Rule: "referral",
 		}},
 		Source: NewOpID(6, 9), SourceIndex: 3, Sums: []DaySum{{20410, 6}},
 		Legs: [LegCount]int64{1, -2, 3, -4, 5, -6, 7, -8, 9, -5}, After: Balance{35000, 100, 65000, -12}, Data: []byte{0, 1, 2},
@@ -104,7 +104,7 @@ func records() []record {
 		Flags: []string{"f"}, Total: 3, Discount: 4, Redeemed: 5, Payable: 6, Points: 7, Earned: -8,
 	}
 	link := &Link{Account: 9, Kind: 2, State: CardActive, Type: "gold", Last4: "1234", Expires: 11}
-	park := &Parked{op.ID, 9, op.Parent, 1, 2, "coffee-house", "T0001", "S01", "000123", "45", "why", 3, 4, 5}
+	park := &Parked{op.ID, 9, op.Parent, 1, 2, "coffee-house", "T0001", "S01", "000123", "45", "why", 3, 4, 5, 6}
 	shared := int64(9999)
 	window := &Window{First: 1, Last: 1000, Legs: op.Legs, Hash: [32]byte{1, 31: 2}}
 	programme := &Program{"coffee-house", 3, 4, 5, "key", []byte("program: coffee-house\n")}

@@ -101,6 +101,16 @@ func dayOf(at int64) int32 {
 	return int32(max(math.MinInt32, min(math.MaxInt32, n)))
 }
 
+// countsOwn reports whether op changes counters of an account. What is shared
+// is counted for the merchant also by a record that is about nobody, even a
+// decline: a return of a receipt that was never sold.
+func countsOwn(op *Operation) bool {
+	if op.Account != 0 {
+		return len(op.Counts) > 0
+	}
+	return slices.ContainsFunc(op.Counts, func(ch CountChange) bool { return !ch.Shared })
+}
+
 // checkCounts refuses changes that no decider may mean.
 func checkCounts(op *Operation) error {
 	for i := range op.Counts {

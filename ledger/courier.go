@@ -230,6 +230,7 @@ func (p *parcel) park(tx *Tx, le *letter, why string) error {
 	}
 	op := le.operation(tx, KindPark)
 	op.Merchant = sent.Merchant // whose office decides
+	op.Points = sum(le.transfer.Parts)
 	op.Status, op.Detail = SaleParked.String(), why
 	p.lost++
 	_, err := tx.append(op)

@@ -232,12 +232,15 @@ func (tx *Tx) deriveParked(op *Operation) error {
 		if op.Target.Partition() != tx.p.id {
 			return refuse(op, "the parked message %s is of another partition", op.Target)
 		}
-		_, ok, err := tx.s.get(parkedKey(tx.s.kbuf[:0], op.Target))
+		waits, err := tx.Parked(op.Target)
 		if err != nil {
 			return err
 		}
-		if !ok {
+		if waits == nil {
 			return refuse(op, "%s is not parked", op.Target)
+		}
+		if err := checkUnpark(op, waits); err != nil {
+			return err
 		}
 		tx.stageStart(parkedKey(tx.s.kbuf[:0], op.Target))
 		tx.staged[len(tx.staged)-1].to = -1
@@ -250,6 +253,15 @@ func parkedOf(op *Operation) Parked {
 		ID: op.ID, Account: op.Account, Parent: op.Parent, Time: op.Time, At: op.At,
 		Merchant: op.Merchant, Terminal: op.Terminal, Store: op.Store, Receipt: op.Receipt,
 		Shift: op.Shift, Detail: op.Detail,
-		Total: op.Total, Redeemed: op.Redeemed, Payable: op.Payable,
+		Total: op.Total, Redeemed: op.Redeemed, Payable: op.Payable, Points: op.Points,
 	}
+}
+
+// checkUnpark holds the end of a parked transfer to its points: they leave
+// transit as a whole, or the office has decided about something else.
+func checkUnpark(op *Operation, p *Parked) error {
+	if out := op.Legs[LegTransit]; out != 0 && out != -p.Points {
+		return refuse(op, "it takes %d points out of transit, %d were parked", -out, p.Points)
+	}
+	return nil
 }

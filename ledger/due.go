@@ -130,9 +130,10 @@ func resetOperation(op *Operation) {
 // postIn decides how an arriving transfer is booked to the account: points
 // that arrive repay what is owed first; points that are taken come from their
 // own lot, then from what is pending, then from what is available, and the
-// rest is owed (L5, F5). An account that was merged passes everything on. It
-// is pure: what is active is told by op's Time, because the account may have
-// lain idle since Through.
+// rest is owed (L5, F5). An account that was merged passes everything on, and a
+// reward for a member who was erased is nobody's: it goes back to where rewards
+// come from. It is pure: what is active is told by op's Time, because the
+// account may have lain idle since Through.
 func postIn(a *Account, t *Transfer, op *Operation) {
 	if a.Into != 0 {
 		onward := *t
@@ -140,6 +141,14 @@ func postIn(a *Account, t *Transfer, op *Operation) {
 		op.Transfers = append(op.Transfers, onward)
 		op.Into = a.Into
 		return
+	}
+	if t.Rule != "" {
+		points := sum(t.Parts)
+		if a.Erased {
+			op.Legs[LegTransit], op.Legs[LegReferral] = -points, points
+			return
+		}
+		op.Rules = append(op.Rules, Rule{Name: t.Rule, Points: points})
 	}
 	op.Sums = append(op.Sums, t.Spent...)
 	op.Counts = append(op.Counts, t.Counts...)

@@ -29,6 +29,9 @@ type Parked struct {
 	Merchant, Terminal, Store, Receipt, Shift, Detail string
 
 	Total, Redeemed, Payable int64 // as the message said, minor units of money
+	// Points are, of an adjustment, what it would grant or charge; of a transfer
+	// between members, what is on its way; of a sale, the points it redeems.
+	Points int64
 }
 
 // Window is the seal over a run of journal records of one partition: what

@@ -158,6 +158,7 @@ func parkedFields(c *coder, p *Parked) {
 	c.int64(&p.Total)
 	c.int64(&p.Redeemed)
 	c.int64(&p.Payable)
+	c.int64(&p.Points)
 }
 
 func appendParked(dst []byte, p *Parked) []byte {

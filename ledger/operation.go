@@ -106,8 +106,11 @@ type DupRef struct {
 
 // Transfer is an outgoing posting: parts that are to be booked to another
 // account, once ([KindPostIn]). Spent, Bought and Counts go along in a merge.
+// Rule is, of a reward or of what is taken back of one, the rule that gave it:
+// what can't be booked falls back to where rewards come from ([LegReferral]).
 type Transfer struct {
 	To     AccountID
+	Rule   string
 	Parts  []LotPart
 	Spent  []DaySum
 	Bought Bought

@@ -330,7 +330,7 @@ func dupRefItem(c *coder, d *DupRef) {
 	}
 }
 
-const transferMin = 14
+const transferMin = 15
 
 func transferItem(c *coder, t *Transfer) {
 	c.account(&t.To)
@@ -338,4 +338,5 @@ func transferItem(c *coder, t *Transfer) {
 	items(c, &t.Spent, daySumMin, daySumItem)
 	boughtItem(c, &t.Bought)
 	items(c, &t.Counts, countChangeMin, countChangeItem)
+	c.string(&t.Rule)
 }

@@ -167,6 +167,7 @@ func (v *verifier) sameArrival(t *Transfer) {
 		return
 	}
 	if again.Into != op.Into || again.Owed != op.Owed || again.Legs[LegTransit] != op.Legs[LegTransit] ||
+		again.Legs[LegReferral] != op.Legs[LegReferral] || !slices.Equal(again.Rules, op.Rules) ||
 		!slices.Equal(again.Lots, op.Lots) || !slices.Equal(again.Sums, op.Sums) ||
 		!slices.Equal(again.Counts, op.Counts) || again.Bought != op.Bought || len(again.Transfers) != len(op.Transfers) {
 		v.finding("a transfer is booked otherwise than it was sent")
@@ -176,6 +177,9 @@ func (v *verifier) sameArrival(t *Transfer) {
 func (v *verifier) account() {
 	r, op := v.part, &v.part.op
 	if op.Account == 0 {
+		for _, m := range netShared(nil, op, nil) {
+			r.shared[m.id] += m.n
+		}
 		return
 	}
 	a := r.accounts[op.Account]
@@ -277,8 +281,13 @@ func (v *verifier) derived() error {
 			p := parkedOf(op)
 			r.parked[op.ID] = appendParked(nil, &p)
 		case KindResolve:
-			if _, ok := r.parked[op.Target]; !ok {
+			var p Parked
+			if rec, ok := r.parked[op.Target]; !ok {
 				v.finding("it resolves %s, which is not parked", op.Target)
+			} else if err := decodeParked(rec, &p); err != nil {
+				v.finding("it resolves a parked message that can't be read: %v", err)
+			} else if err := checkUnpark(op, &p); err != nil {
+				v.finding("%v", err)
 			}
 			delete(r.parked, op.Target)
 		}
