@@ -24,15 +24,20 @@ func newTeller() *teller {
 	return t
 }
 
-// programme compiles a document and says what is wrong with it.
-func (t *teller) programme(doc string) []string {
+// complete gives a document a name and a currency where it has none.
+func complete(doc string) string {
 	if !strings.Contains(doc, "currency:") {
 		doc += "\n    currency: KZT"
 	}
 	if !strings.Contains(doc, "program:") {
 		doc += "\n    program: test"
 	}
-	p, problems := compile([]byte(doc), t.unfed)
+	return doc
+}
+
+// programme compiles a document and says what is wrong with it.
+func (t *teller) programme(doc string) []string {
+	p, problems := compile([]byte(complete(doc)), t.unfed)
 	var out []string
 	for _, pr := range problems {
 		out = append(out, fmt.Sprintf("%s: %s", pr.Path, pr.Message))
