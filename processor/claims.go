@@ -143,16 +143,35 @@ func (c *claims) acquire(t *Task) claimResult {
 // waiters that own all their keys now are handed to run, one by one.
 func (c *claims) release(t *Task, run func(*Task, claimResult)) {
 	for ; t.claim.owned > 0; t.claim.owned-- {
-		w := c.pass(t.claim.keys[t.claim.owned-1])
-		if w == nil {
-			continue
-		}
-		w.claim.owned++
-		if r := c.acquire(w); r != claimParked {
-			run(w, r)
-		}
+		c.give(t.claim.keys[t.claim.owned-1], run)
 	}
 	t.claim.n = 0
+}
+
+// give passes a key on to its oldest waiter, or frees it. A waiter that owns
+// all its keys now is handed to run.
+func (c *claims) give(k ledger.Key, run func(*Task, claimResult)) {
+	w := c.pass(k)
+	if w == nil {
+		return
+	}
+	w.claim.owned++
+	if r := c.acquire(w); r != claimParked {
+		run(w, r)
+	}
+}
+
+// try takes a key that is free, without waiting, for somebody with more keys
+// than a task has; it goes back by give.
+func (c *claims) try(k ledger.Key) bool {
+	s := c.stripe(k)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, taken := s.held[k]; taken {
+		return false
+	}
+	s.held[k] = claimQueue{}
+	return true
 }
 
 // pass gives a key to its oldest waiter, or frees it.

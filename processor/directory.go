@@ -1,7 +1,6 @@
 package processor
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
 	"strings"
@@ -15,24 +14,46 @@ import (
 
 // Directory kinds as the ledger keys them. They are on disk.
 const (
-	dirStores   byte = 's'
-	dirProducts byte = 'p'
-	dirCashiers byte = 'c'
+	dirStores    byte = 's'
+	dirProducts  byte = 'p'
+	dirCashiers  byte = 'c'
+	dirTemplates byte = 't'
 )
 
-// directory is what the offices have told about stores, products and
-// cashiers of one merchant. A snapshot never changes: a merge makes a new one
-// and swaps it in, so that readers take no lock.
+// maxRows bounds the rows of a merchant's directories: what decisions ask of
+// them lies in memory, some 200 bytes a product.
+var maxRows = map[byte]int{dirStores: 100_000, dirProducts: 1_000_000, dirCashiers: 100_000, dirTemplates: 1000}
+
+// directory is what decisions ask of the stores, products, cashiers and card
+// templates of one merchant. A snapshot never changes: a merge makes a new one
+// and swaps it in, so that readers take no lock and see a call's rows all at
+// once or not at all.
 type directory struct {
-	stores   map[string]*storeRow
-	products map[string]*protocol.ProductEntry
-	cashiers map[string]*protocol.CashierEntry
+	stores    map[string]*storeRow
+	products  map[string]*Product
+	cashiers  map[string]cashierRow
+	templates map[string]*cardTemplate
 }
 
 // storeRow is a store with its time zone loaded.
 type storeRow struct {
 	protocol.StoreEntry
 	zone *time.Location // nil: the programme's
+}
+
+// Product is what rules ask of a product. It is shared by all who read it and
+// never changes. Price is the list price in minor units of money, 0 for none.
+type Product struct {
+	Category, Brand, Supplier string
+	Tags                      []string
+	Price                     int64
+}
+
+// cashierRow is a cashier without what is personal: the name lies in the
+// ledger alone, and of the cashier's own card there is its key.
+type cashierRow struct {
+	store string
+	card  ledger.Key // zero for none
 }
 
 // directories holds every merchant's directory. The ledger is where they
@@ -43,70 +64,76 @@ type directories struct {
 	byName atomic.Pointer[map[string]*directory]
 }
 
-func newDirectories(l *ledger.Ledger, merchants []string) (*directories, error) {
-	d := &directories{ledger: l}
+// newDirectories reads every merchant's directory.
+func newDirectories(s *Switch) (*directories, error) {
+	d := &directories{ledger: s.ledger}
+	merchants, err := s.ledger.DirectoryMerchants()
+	if err != nil {
+		return nil, err
+	}
 	all := make(map[string]*directory, len(merchants))
 	for _, m := range merchants {
-		one, err := loadDirectory(l, m)
-		if err != nil {
+		if all[m], err = s.loadDirectory(m); err != nil {
 			return nil, err
 		}
-		all[m] = one
 	}
 	d.byName.Store(&all)
 	return d, nil
 }
 
-func loadDirectory(l *ledger.Ledger, merchant string) (*directory, error) {
-	d := &directory{
-		stores:   map[string]*storeRow{},
-		products: map[string]*protocol.ProductEntry{},
-		cashiers: map[string]*protocol.CashierEntry{},
+func (s *Switch) loadDirectory(merchant string) (*directory, error) {
+	if err := s.sealOldCashiers(merchant); err != nil {
+		return nil, err
 	}
-	read := func(kind byte, put func(row []byte) error) error {
+	d, known := &directory{}, newPool()
+	for _, kind := range []byte{dirStores, dirProducts, dirTemplates, dirCashiers} {
+		d.fresh(kind)
+		rows := s.ledger.DirectoryAfter
+		if kind == dirCashiers {
+			rows = s.ledger.SealedAfter
+		}
 		var bad error
-		err := l.Directory(kind, merchant, func(row ledger.DirectoryRow) bool {
-			if bad = put(row.Data); bad != nil {
-				bad = fmt.Errorf("directory %c, row %q: %w", kind, row.ID, bad)
+		err := rows(kind, merchant, "", func(row ledger.DirectoryRow) bool {
+			if bad = s.loadRow(d, known, merchant, kind, row); bad != nil {
+				bad = fmt.Errorf("a row of directory %c of merchant %q: %w", kind, merchant, bad)
 			}
 			return bad == nil
 		})
 		if err == nil {
 			err = bad
 		}
-		return err
+		if err != nil {
+			return nil, err
+		}
 	}
-	err := read(dirStores, func(row []byte) error {
+	return d, nil
+}
+
+// loadRow takes a stored row into memory.
+func (s *Switch) loadRow(d *directory, known *pool, merchant string, kind byte, row ledger.DirectoryRow) (err error) {
+	switch kind {
+	case dirStores:
 		var e protocol.StoreEntry
-		if err := json.Unmarshal(row, &e); err != nil {
-			return err
+		if e, err = decodeStore(row); err == nil {
+			d.stores[e.ID], err = newStoreRow(e)
 		}
-		s, err := newStoreRow(e)
-		d.stores[e.ID] = s
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	err = read(dirProducts, func(row []byte) error {
+	case dirProducts:
 		var e protocol.ProductEntry
-		if err := json.Unmarshal(row, &e); err != nil {
-			return err
+		if e, err = decodeProduct(row); err == nil {
+			d.products[e.SKU] = known.product(&e)
 		}
-		d.products[e.SKU] = &e
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	return d, read(dirCashiers, func(row []byte) error {
+	case dirTemplates:
+		var e protocol.CardTemplate
+		if e, err = decodeTemplate(row); err == nil {
+			d.templates[e.ID], err = newCardTemplate(e)
+		}
+	default:
 		var e protocol.CashierEntry
-		if err := json.Unmarshal(row, &e); err != nil {
-			return err
+		if e, err = decodeCashier(row); err == nil {
+			d.cashiers[e.ID] = s.newCashierRow(merchant, &e)
 		}
-		d.cashiers[e.ID] = &e
-		return nil
-	})
+	}
+	return err
 }
 
 func newStoreRow(e protocol.StoreEntry) (*storeRow, error) {
@@ -122,12 +149,67 @@ func newStoreRow(e protocol.StoreEntry) (*storeRow, error) {
 	return s, nil
 }
 
+func (s *Switch) newCashierRow(merchant string, e *protocol.CashierEntry) cashierRow {
+	row := cashierRow{store: e.Store}
+	if e.Card != "" {
+		row.card, _ = s.identifierKey(merchant, protocol.ByCard, e.Card)
+	}
+	return row
+}
+
+// pool gives equal texts and lists of tags one place in memory: a hundred
+// thousand products have a few hundred categories. It lives as long as one
+// load or one merge.
+type pool struct {
+	texts map[string]string
+	tags  map[string][]string
+}
+
+func newPool() *pool { return &pool{texts: map[string]string{}, tags: map[string][]string{}} }
+
+func (p *pool) text(s string) string {
+	if s == "" {
+		return ""
+	}
+	one, ok := p.texts[s]
+	if !ok {
+		one = strings.Clone(s)
+		p.texts[one] = one
+	}
+	return one
+}
+
+func (p *pool) list(tags []string) []string {
+	if len(tags) == 0 {
+		return nil
+	}
+	key := strings.Join(tags, "\x00")
+	one, ok := p.tags[key]
+	if !ok {
+		one = make([]string, len(tags))
+		for i, t := range tags {
+			one[i] = p.text(t)
+		}
+		p.tags[key] = one
+	}
+	return one
+}
+
+func (p *pool) product(e *protocol.ProductEntry) *Product {
+	return &Product{
+		Category: p.text(e.Category), Brand: p.text(e.Brand), Supplier: p.text(e.Supplier),
+		Tags: p.list(e.Tags), Price: e.Price,
+	}
+}
+
+var nowhere = &directory{}
+
 // of is the merchant's directory; never nil.
 func (d *directories) of(merchant string) *directory {
 	if one := (*d.byName.Load())[merchant]; one != nil {
 		return one
 	}
-	return &directory{}
+	return nowhere
 }
 
 // zone is the store's time zone, nil where the directory names none.
@@ -138,157 +220,42 @@ func (d *directory) zone(store string) *time.Location {
 	return nil
 }
 
-// merge writes the request's rows into the ledger and then into a new
-// snapshot. Empty fields of a row keep what is there. A refused row refuses
-// the whole request before anything is written.
-func (d *directories) merge(r *protocol.Request) (count int64, refusal string, err error) {
-	d.write.Lock()
-	defer d.write.Unlock()
-	merchant := r.Caller.Merchant
-	next := d.of(merchant).copyFor(r.Call)
-	var rows []ledger.DirectoryRow
-	add := func(id string, row any) error {
-		b, err := json.Marshal(row)
-		rows = append(rows, ledger.DirectoryRow{ID: id, Data: b})
-		return err
-	}
-	for _, e := range r.Stores {
-		merged := e
-		if old := next.stores[e.ID]; old != nil {
-			merged.Timezone = cloneOr(e.Timezone, old.Timezone)
-			merged.Group = cloneOr(e.Group, old.Group)
-			merged.Partner = cloneOr(e.Partner, old.Partner)
-		}
-		s, err := newStoreRow(cloneStore(merged))
-		if err != nil {
-			return 0, err.Error(), nil
-		}
-		next.stores[s.ID] = s
-		if err := add(s.ID, s.StoreEntry); err != nil {
-			return 0, "", err
-		}
-	}
-	for _, e := range r.Products {
-		p := mergeProduct(next.products[e.SKU], e)
-		next.products[p.SKU] = p
-		if err := add(p.SKU, p); err != nil {
-			return 0, "", err
-		}
-	}
-	for _, e := range r.Cashiers {
-		c := mergeCashier(next.cashiers[e.ID], e)
-		next.cashiers[c.ID] = c
-		if err := add(c.ID, c); err != nil {
-			return 0, "", err
-		}
-	}
-	if err := d.ledger.PutDirectory(directoryKind(r.Call), merchant, rows...); err != nil {
-		return 0, "", err
-	}
-	all := maps.Clone(*d.byName.Load())
-	all[merchant] = next
-	d.byName.Store(&all)
-	return int64(len(rows)), "", nil
+// ownCard reports whether a card, by its key, is the cashier's own.
+func (d *directory) ownCard(cashier string, card ledger.Key) bool {
+	row, ok := d.cashiers[cashier]
+	return ok && card != ledger.Key{} && row.card == card
 }
 
-// directoryKind is the directory that a call is about.
-func directoryKind(call protocol.Call) byte {
-	switch call {
-	case protocol.CallPutStores:
-		return dirStores
-	case protocol.CallPutProducts:
-		return dirProducts
+// fresh gives the directory a table of a kind that nobody else reads: a copy.
+func (d *directory) fresh(kind byte) {
+	switch kind {
+	case dirStores:
+		d.stores = cloneOrNew(d.stores)
+	case dirProducts:
+		d.products = cloneOrNew(d.products)
+	case dirCashiers:
+		d.cashiers = cloneOrNew(d.cashiers)
+	case dirTemplates:
+		d.templates = cloneOrNew(d.templates)
 	}
-	return dirCashiers
 }
 
-var (
-	_ = serve(protocol.CallPutStores, plan{direct: putDirectory})
-	_ = serve(protocol.CallPutProducts, plan{direct: putDirectory})
-	_ = serve(protocol.CallPutCashiers, plan{direct: putDirectory})
-)
-
-// putDirectory serves the directory calls.
-func putDirectory(t *Task) error {
-	count, refusal, err := t.s.directories.merge(t.request())
-	if err != nil {
-		return err
-	}
-	if refusal != "" {
-		t.refuse(protocol.InvalidRequest, "timezone", refusal)
-		return nil
-	}
-	t.response().Count = count
-	return nil
-}
-
-// copyFor copies the one table that the call is about and shares the others.
-func (d *directory) copyFor(call protocol.Call) *directory {
-	next := *d
-	switch call {
-	case protocol.CallPutStores:
-		next.stores = cloneOrNew(d.stores)
-	case protocol.CallPutProducts:
-		next.products = cloneOrNew(d.products)
-	case protocol.CallPutCashiers:
-		next.cashiers = cloneOrNew(d.cashiers)
-	}
-	return &next
-}
-
-func cloneOrNew[K comparable, V any](m map[K]V) map[K]V {
+func cloneOrNew[V any](m map[string]V) map[string]V {
 	if m == nil {
-		return map[K]V{}
+		return map[string]V{}
 	}
 	return maps.Clone(m)
 }
 
-// cloneOr is orElse for what is kept: request strings die with their request.
-func cloneOr(a, b string) string {
-	if a == "" {
-		return b
+// size is the number of rows of a kind.
+func (d *directory) size(kind byte) int {
+	switch kind {
+	case dirStores:
+		return len(d.stores)
+	case dirProducts:
+		return len(d.products)
+	case dirCashiers:
+		return len(d.cashiers)
 	}
-	return strings.Clone(a)
-}
-
-func cloneStore(e protocol.StoreEntry) protocol.StoreEntry {
-	return protocol.StoreEntry{
-		ID:       strings.Clone(e.ID),
-		Timezone: strings.Clone(e.Timezone),
-		Group:    strings.Clone(e.Group),
-		Partner:  strings.Clone(e.Partner),
-	}
-}
-
-func mergeProduct(old *protocol.ProductEntry, e protocol.ProductEntry) *protocol.ProductEntry {
-	if old == nil {
-		old = &protocol.ProductEntry{}
-	}
-	p := &protocol.ProductEntry{
-		SKU:      strings.Clone(e.SKU),
-		Name:     cloneOr(e.Name, old.Name),
-		Category: cloneOr(e.Category, old.Category),
-		Brand:    cloneOr(e.Brand, old.Brand),
-		Supplier: cloneOr(e.Supplier, old.Supplier),
-		Tags:     old.Tags,
-	}
-	if e.Tags != nil {
-		p.Tags = make([]string, len(e.Tags))
-		for i, t := range e.Tags {
-			p.Tags[i] = strings.Clone(t)
-		}
-	}
-	return p
-}
-
-func mergeCashier(old *protocol.CashierEntry, e protocol.CashierEntry) *protocol.CashierEntry {
-	if old == nil {
-		old = &protocol.CashierEntry{}
-	}
-	return &protocol.CashierEntry{
-		ID:    strings.Clone(e.ID),
-		Name:  cloneOr(e.Name, old.Name),
-		Store: cloneOr(e.Store, old.Store),
-		Card:  cloneOr(e.Card, old.Card),
-	}
+	return len(d.templates)
 }

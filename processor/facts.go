@@ -91,36 +91,6 @@ func spendsByID(r *protocol.Request) bool {
 	return r.Edge == protocol.EdgeHTTP && (r.Caller.Role == protocol.RoleCheckout || r.Caller.Role == protocol.RoleAny)
 }
 
-// product fills what a line leaves out from the product directory.
-func (t *Task) products() {
-	r := t.request()
-	d := t.s.directories.of(r.Caller.Merchant)
-	if len(d.products) == 0 {
-		return
-	}
-	for i := range r.Lines {
-		l := &r.Lines[i]
-		p := d.products[l.SKU]
-		if p == nil || l.SKU == "" {
-			continue
-		}
-		l.Category = orElse(l.Category, p.Category)
-		l.Brand = orElse(l.Brand, p.Brand)
-		l.Supplier = orElse(l.Supplier, p.Supplier)
-		if len(l.Tags) == 0 {
-			l.Tags = append(l.Tags, p.Tags...)
-		}
-	}
-}
-
-// orElse is a text, or another where it is empty.
-func orElse(s, other string) string {
-	if s == "" {
-		return other
-	}
-	return s
-}
-
 // figures copies a decision into a record.
 func (t *Task) figures(op *ledger.Operation) {
 	d, r := &t.decision, t.request()

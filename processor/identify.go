@@ -156,8 +156,11 @@ func (t *Task) identifyByLink(m protocol.Identifier) {
 		t.internal("an identifier's link can't be read", err)
 	case found && m.Kind == protocol.ByCard:
 		t.who.link = link
-		t.settle(link.Account)
-		t.refuseCard(link)
+		if t.refuseCard(link); link.Account != 0 {
+			t.settle(link.Account)
+		} else if !t.refused() {
+			t.refuse(protocol.CardNotFound, "", "the card is nobody's yet; give it to a member first")
+		}
 	case found:
 		t.who.link = link
 		t.settle(link.Account)

@@ -47,7 +47,12 @@ func renderMember(op *ledger.Operation, r *protocol.Response) {
 		}
 	case ledger.KindCard:
 		r.Created = r.Call != protocol.CallPatchCard
-		r.Card = decodeCard(op.Data)
+		if rec, err := decodeCard(op.Data); err == nil {
+			r.Card = rec.view()
+		}
+		if op.Account == 0 {
+			r.ID, r.Member.ID = op.ID.String(), ""
+		}
 	}
 }
 

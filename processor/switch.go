@@ -154,7 +154,7 @@ func New(l *ledger.Ledger, o Options) (*Switch, error) {
 	if s.programs, err = newPrograms(l, o.Dev); err != nil {
 		return nil, err
 	}
-	if s.directories, err = newDirectories(l, s.programs.merchants()); err != nil {
+	if s.directories, err = newDirectories(s); err != nil {
 		return nil, err
 	}
 	s.kept.Store(max(int64(keepKeys), l.DupRetention()))

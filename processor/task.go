@@ -56,9 +56,11 @@ type Task struct {
 	done     []ledger.LotPart   // scratch: what returns gave back before
 	again    bool               // a repeat whose DE7 is to be noted
 	recorded bool
-	attempt  bool   // a one-time code was tried and must be counted
-	wrong    bool   // and it was wrong
-	scope    string // the terminal it is counted for
+	attempt  bool       // a one-time code was tried and must be counted
+	wrong    bool       // and it was wrong
+	scope    string     // the terminal it is counted for
+	drawn    *drawing   // card numbers that the request draws
+	lent     []lentTags // tags of products in the request's lines
 }
 
 func (t *Task) begin(x *protocol.Exchange, now int64) {
@@ -237,6 +239,7 @@ func (t *Task) finish() {
 		s.o.Metrics.Answered(x.Request.Call, x.Response.Code, x.Response.Replayed, time.Duration(now-t.came))
 	}
 	s.claims.release(t, s.resumeLater)
+	t.takeTagsBack()
 	t.reset()
 	s.tasks.Put(t)
 	x.Done(x)
@@ -258,6 +261,7 @@ func (t *Task) reset() {
 		more:     t.more[:0],
 		upline:   t.upline[:0],
 		done:     t.done[:0],
+		lent:     t.lent,
 		facts:    program.Facts{Days: t.facts.Days[:0], Counts: t.facts.Counts[:0]},
 	}
 	t.decision.Reset()

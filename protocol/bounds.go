@@ -10,13 +10,19 @@ const (
 	// pieces, more than any shelf holds, and with MaxAmount within 128 bits.
 	MaxQuantity = 1_000_000_000
 
-	MaxLines      = 500  // the largest baskets of a cash-and-carry have some 300 lines
-	MaxPayments   = 16   // ways in which one receipt is paid
-	MaxPromoCodes = 10   // codes on one receipt; each costs a look-up
-	MaxLineTags   = 16   // tags of one line or product
-	MaxMemberTags = 32   // tags of one member
-	MaxConsents   = 16   // kinds of consent
-	MaxDirectory  = 5000 // rows of one directory call; rows merge, so a longer list is sent in parts
+	MaxLines      = 500 // the largest baskets of a cash-and-carry have some 300 lines
+	MaxPayments   = 16  // ways in which one receipt is paid
+	MaxPromoCodes = 10  // codes on one receipt; each costs a look-up
+	MaxLineTags   = 16  // tags of one line or product
+	MaxMemberTags = 32  // tags of one member
+	MaxConsents   = 16  // kinds of consent
+	// MaxDirectory is the rows of one directory call: the assortment of a
+	// supermarket chain in one. Rows merge, so a longer list is sent in parts.
+	MaxDirectory = 100_000
+	// MaxDirectoryBody is the largest body of a directory call in bytes: rows
+	// of 335 bytes, which are twice those of an ordinary product.
+	MaxDirectoryBody = 32 << 20
+	MaxCardBatch     = 10_000 // cards of one batch: a carton of printed ones
 
 	maxTerminal   = 32 // DE41 has 8
 	maxStore      = 32 // DE42 has 15
@@ -36,6 +42,7 @@ const (
 	maxTier       = 64
 	maxExternalID = 64
 	maxTimezone   = 64
+	maxPattern    = 64 // a card number's 32 characters, with spaces for the eye
 
 	// maxHoldSeconds is thirty days; a programme's holds.max is usually hours.
 	maxHoldSeconds = 30 * 24 * 3600

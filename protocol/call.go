@@ -41,6 +41,12 @@ var callNames = [CallCount]string{
 	CallPutProducts:      "put_products",
 	CallPutStores:        "put_stores",
 	CallPutCashiers:      "put_cashiers",
+	CallPutTemplates:     "put_card_templates",
+	CallListProducts:     "list_products",
+	CallListStores:       "list_stores",
+	CallListCashiers:     "list_cashiers",
+	CallListTemplates:    "list_card_templates",
+	CallCardBatch:        "card_batch",
 	CallExport:           "export",
 	CallEcho:             "echo",
 	CallUnknown:          "unknown",
@@ -49,6 +55,7 @@ var callNames = [CallCount]string{
 	CallMetrics:          "metrics",
 	CallOpenAPI:          "openapi",
 	CallProgramSchema:    "program_schema",
+	CallWhatIf:           "what_if",
 }
 
 // String is the call's name in logs and metrics.

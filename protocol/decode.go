@@ -1,5 +1,7 @@
 package protocol
 
+import "strconv"
+
 // DecodeJSON reads the body of an HTTP call into r, which must be fresh or
 // Reset. The body is copied once, to the end of r.Buffer, and r's texts point
 // into that copy. What is read is well formed and has the shape of the call;
@@ -10,13 +12,34 @@ package protocol
 // but Reset.
 func DecodeJSON(call Call, body []byte, r *Request) *Refusal {
 	r.Call = call
-	if len(body) > MaxBody {
-		return &Refusal{Code: TooLarge, Detail: "a body has at most 256 KiB"}
+	if bad := tooLarge(call, body); bad != nil {
+		return bad
 	}
 	start := len(r.Buffer)
 	r.Buffer = append(r.Buffer, body...)
-	own := r.Buffer[start:len(r.Buffer):len(r.Buffer)]
-	if call == CallPutProgram || call == CallCheckProgram {
+	return decode(call, r.Buffer[start:len(r.Buffer):len(r.Buffer)], r)
+}
+
+// DecodeOwned is DecodeJSON for a body that the caller gives away: it is not
+// copied, and r's texts point into it. It is for the large ones.
+func DecodeOwned(call Call, body []byte, r *Request) *Refusal {
+	r.Call = call
+	if bad := tooLarge(call, body); bad != nil {
+		return bad
+	}
+	return decode(call, body, r)
+}
+
+func tooLarge(call Call, body []byte) *Refusal {
+	if limit := call.BodyLimit(); len(body) > limit {
+		return &Refusal{Code: TooLarge, Detail: "a body of this call has at most " + strconv.Itoa(limit) + " bytes"}
+	}
+	return nil
+}
+
+// decode reads a body that is r's for good.
+func decode(call Call, own []byte, r *Request) *Refusal {
+	if call == CallPutProgram || call == CallCheckProgram || call == CallWhatIf {
 		r.Document = own
 		return nil
 	}
@@ -64,8 +87,10 @@ func (s *scanner) call(call Call, r *Request) {
 		s.shift(r)
 	case CallResolveParked:
 		s.resolve(r)
-	case CallPutStores, CallPutProducts, CallPutCashiers:
+	case CallPutStores, CallPutProducts, CallPutCashiers, CallPutTemplates:
 		s.directory(r)
+	case CallCardBatch:
+		s.cardBatch(r)
 	default:
 		s.refuse(InvalidRequest, "this call takes no body")
 	}

@@ -186,27 +186,27 @@ const (
 	cardNumber = iota
 	cardType
 	cardState
+	cardTemplate
 )
 
-var cardFields = []string{cardNumber: "number", cardType: "type", cardState: "state"}
+var cardFields = []string{cardNumber: "number", cardType: "type", cardState: "state", cardTemplate: "template"}
 
 // cardCallFields are the fields of each call about a card. A new card may be
 // given its state; a change says at least something; a replacement is a
-// number.
-func cardCallFields(call Call) (required, allowed uint32) {
+// number, or a template that draws one.
+func cardCallFields(call Call) (allowed uint32) {
 	switch call {
 	case CallAddCard:
-		return 1 << cardNumber, all
+		return all
 	case CallPatchCard:
-		return 0, 1<<cardType | 1<<cardState
+		return 1<<cardType | 1<<cardState
 	}
-	return 1 << cardNumber, 1 << cardNumber
+	return 1<<cardNumber | 1<<cardTemplate
 }
 
 // card reads the body of a call about a card.
 func (s *scanner) card(r *Request) {
-	required, allowed := cardCallFields(r.Call)
-	o := s.object(cardFields, allowed)
+	o := s.object(cardFields, cardCallFields(r.Call))
 	for i := s.field(&o); i >= 0; i = s.field(&o) {
 		switch i {
 		case cardNumber:
@@ -215,10 +215,17 @@ func (s *scanner) card(r *Request) {
 			r.Card.Type = s.text()
 		case cardState:
 			r.Card.State = s.text()
+		case cardTemplate:
+			r.Card.Template = s.text()
 		}
 	}
-	s.require(&o, required)
-	if o.seen == 0 {
+	const named = 1<<cardNumber | 1<<cardTemplate
+	switch {
+	case r.Call == CallPatchCard && o.seen == 0:
 		s.refuseField("", InvalidRequest, "there is nothing to change")
+	case r.Call != CallPatchCard && o.seen&named == 0:
+		s.require(&o, 1<<cardNumber)
+	case o.seen&named == named:
+		s.refuseField("template", InvalidRequest, "a card has a number, or a template that draws one, not both")
 	}
 }

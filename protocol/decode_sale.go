@@ -195,7 +195,8 @@ func (s *scanner) line(l *Line) {
 			l.Amount = s.integer()
 		}
 	}
-	s.require(&o, 1<<lineID|1<<lineQuantity|1<<linePrice|1<<lineAmount)
+	l.Unpriced = o.seen&(1<<linePrice) == 0
+	s.require(&o, 1<<lineID|1<<lineQuantity|1<<lineAmount)
 }
 
 const (

@@ -51,12 +51,18 @@ func AppendJSON(dst []byte, r *Response) []byte {
 		e.published(r)
 	case CallCheckProgram:
 		e.checked(r)
+	case CallWhatIf:
+		e.whatIf(r.WhatIf)
 	case CallProgramVersions:
 		e.versions(r)
 	case CallProgramDiff:
 		e.changes(r)
-	case CallPutProducts, CallPutStores, CallPutCashiers:
+	case CallPutProducts, CallPutStores, CallPutCashiers, CallPutTemplates:
 		e.merged(r)
+	case CallListProducts, CallListStores, CallListCashiers, CallListTemplates:
+		e.directory(r)
+	case CallCardBatch:
+		e.cardBatch(r)
 	default: // void, reversal, erasure, merge, parked resolution
 		e.outcome(r)
 	}

@@ -24,7 +24,7 @@ const emptySale = `"total":0,"discount":0,"redeemed":0,"payable":0,"lines":[],"e
 // answers is one answer of every shape, and the special cases of each.
 func answers(t testing.TB) map[string]golden {
 	all := map[string]golden{}
-	for _, part := range []map[string]golden{saleAnswers(t), memberAnswers(t), officeAnswers(t), problemAnswers()} {
+	for _, part := range []map[string]golden{saleAnswers(t), memberAnswers(t), officeAnswers(t), whatIfAnswers(t), problemAnswers()} {
 		for name, g := range part {
 			all[name] = g
 		}
@@ -94,10 +94,10 @@ func memberAnswers(t testing.TB) map[string]golden {
 			&Response{Call: CallCreateMember, Created: true, Member: MemberView{ID: aMember, Tier: "Base", ReferralCode: "AB12CD", Registered: true}},
 			`{"id":"` + aMember + `","tier":"Base","referral_code":"AB12CD","registered":true}`},
 		"member": {
-			&Response{Call: CallGetMember, Member: MemberView{ID: aMember, Registered: true, Profile: profile, Cards: []CardView{{"****0001", "gold", "active"}}}},
+			&Response{Call: CallGetMember, Member: MemberView{ID: aMember, Registered: true, Profile: profile, Cards: []CardView{{Number: "****0001", Type: "gold", State: "active", Expires: until.Unix}}}},
 			`{"id":"` + aMember + `","tier":null,"referral_code":null,"registered":true,"phone":"+77011234567","email":null,"name":"Aigul \"B\"",` +
 				`"birthday":null,"sex":null,"tags":["staff","vip"],"consent":{"email":false,"sms":true},"external_id":null,` +
-				`"cards":[{"number":"****0001","type":"gold","state":"active"}]}`},
+				`"cards":[{"number":"****0001","type":"gold","state":"active","expires_at":"2026-12-31T19:00:00Z"}]}`},
 		"member, changed": {
 			&Response{Call: CallPatchMember, Member: MemberView{ID: aMember}},
 			`{"id":"` + aMember + `","tier":null,"referral_code":null,"registered":false,"cards":[]}`},
@@ -135,9 +135,9 @@ func memberAnswers(t testing.TB) map[string]golden {
 			`{"id":"` + aSale + `","status":"booked","points":-5000,"lots":[],"balance":{"available":0,"held":0,"pending":0,"deficit":0}}`},
 		"tier":    {&Response{Call: CallSetTier, Member: MemberView{ID: aMember, Tier: "VIP"}, ExpiresAt: until}, `{"id":"` + aMember + `","tier":"VIP","until":"2027-01-01T00:00:00+05:00"}`},
 		"merge":   {&Response{Call: CallMerge, ID: aSale, Status: "merged"}, `{"id":"` + aSale + `","status":"merged"}`},
-		"card":    {&Response{Call: CallAddCard, Created: true, Card: CardView{"****0001", "gold", "new"}, Member: MemberView{ID: aMember}}, `{"number":"****0001","type":"gold","state":"new","member":"` + aMember + `"}`},
-		"blocked": {&Response{Call: CallPatchCard, Card: CardView{"****0001", "", "blocked"}}, `{"number":"****0001","type":null,"state":"blocked","member":null}`},
-		"replace": {&Response{Call: CallReplaceCard, Card: CardView{"****0002", "gold", "active"}}, `{"number":"****0002","type":"gold","state":"active","member":null}`},
+		"card":    {&Response{Call: CallAddCard, Created: true, Card: CardView{Number: "****0001", Type: "gold", State: "new"}, Member: MemberView{ID: aMember}}, `{"number":"****0001","type":"gold","state":"new","expires_at":null,"member":"` + aMember + `"}`},
+		"blocked": {&Response{Call: CallPatchCard, Card: CardView{Number: "****0001", State: "blocked"}}, `{"number":"****0001","type":null,"state":"blocked","expires_at":null,"member":null}`},
+		"replace": {&Response{Call: CallReplaceCard, Card: CardView{Number: "****0002", Type: "gold", State: "active"}}, `{"number":"****0002","type":"gold","state":"active","expires_at":null,"member":null}`},
 	}
 }
 
@@ -174,10 +174,27 @@ func officeAnswers(t testing.TB) map[string]golden {
 				{Path: "earn.rules[base].give.percent", Before: []byte("10"), After: []byte("12")},
 				{Path: "redeem", Before: []byte(`{"cap":50}`)}}},
 			`{"from":1,"to":2,"differences":[{"path":"earn.rules[base].give.percent","before":10,"after":12},{"path":"redeem","before":{"cap":50},"after":null}]}`},
-		"no difference":   {&Response{Call: CallProgramDiff, Versions: []ProgramVersion{{Version: 1}, {Version: 2}}}, `{"from":1,"to":2,"differences":[]}`},
-		"products merged": {&Response{Call: CallPutProducts, Count: 3}, `{"merged":3}`},
-		"stores merged":   {&Response{Call: CallPutStores}, `{"merged":0}`},
-		"cashiers merged": {&Response{Call: CallPutCashiers, Count: 1}, `{"merged":1}`},
+		"no difference":    {&Response{Call: CallProgramDiff, Versions: []ProgramVersion{{Version: 1}, {Version: 2}}}, `{"from":1,"to":2,"differences":[]}`},
+		"products merged":  {&Response{Call: CallPutProducts, Count: 3}, `{"merged":3}`},
+		"stores merged":    {&Response{Call: CallPutStores}, `{"merged":0}`},
+		"cashiers merged":  {&Response{Call: CallPutCashiers, Count: 1}, `{"merged":1}`},
+		"templates merged": {&Response{Call: CallPutTemplates, Count: 1}, `{"merged":1}`},
+		"products": {
+			&Response{Call: CallListProducts, Products: []ProductEntry{{SKU: "1"}, {SKU: "2", Name: "Latte", Category: "coffee", Brand: "b", Supplier: "s", Tags: []string{"hot"}, Price: 70000, HasPrice: true}}, NextCursor: "2"},
+			`{"products":[{"sku":"1"},{"sku":"2","name":"Latte","category":"coffee","brand":"b","supplier":"s","tags":["hot"],"price":70000}],"next":"2"}`},
+		"no products": {&Response{Call: CallListProducts}, `{"products":[],"next":null}`},
+		"stores": {
+			&Response{Call: CallListStores, Stores: []StoreEntry{{ID: "S01", Timezone: "Asia/Almaty", Group: "north", Partner: "p"}, {ID: "S02"}}},
+			`{"stores":[{"id":"S01","timezone":"Asia/Almaty","group":"north","partner":"p"},{"id":"S02"}],"next":null}`},
+		"cashiers": {
+			&Response{Call: CallListCashiers, Cashiers: []CashierEntry{{ID: "C7", Name: "Dana", Store: "S01", Card: "****0001"}}},
+			`{"cashiers":[{"id":"C7","name":"Dana","store":"S01","card":"****0001"}],"next":null}`},
+		"templates": {
+			&Response{Call: CallListTemplates, Templates: []CardTemplate{{ID: "gold", Pattern: "2200 37## #### ##C", Check: "luhn", Type: "gold", Valid: "3y"}, {ID: "plain", Pattern: "29########C", Check: "gs1"}}},
+			`{"templates":[{"id":"gold","pattern":"2200 37## #### ##C","check":"luhn","type":"gold","valid":"3y"},{"id":"plain","pattern":"29########C","check":"gs1"}],"next":null}`},
+		"batch": {
+			&Response{Call: CallCardBatch, Created: true, ID: aSale, Template: "gold", Card: CardView{Type: "gold", State: "new"}, Count: 2, Numbers: []string{"22003712345678", "22003700000009"}},
+			`{"id":"` + aSale + `","template":"gold","type":"gold","state":"new","count":2,"numbers":["22003712345678","22003700000009"]}`},
 	}
 }
 

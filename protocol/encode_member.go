@@ -76,6 +76,7 @@ func (e *encoder) card(c *CardView) {
 	e.textOrNull("number", c.Number)
 	e.textOrNull("type", c.Type)
 	e.textOrNull("state", c.State)
+	e.instant("expires_at", c.Expires)
 }
 
 // cardOf renders a card and whose it is.

@@ -164,6 +164,7 @@ func TestRequestSchemasKnowOurFields(t *testing.T) {
 	knows(of("NewMember").Properties["referrer"].Value, CallCreateMember, `{"referrer":`+unknown+`}`)
 	knows(of("Products").Properties["products"].Value.Items.Value, CallPutProducts, `{"products":[`+unknown+`]}`)
 	knows(of("Stores").Properties["stores"].Value.Items.Value, CallPutStores, `{"stores":[`+unknown+`]}`)
+	knows(of("Templates").Properties["templates"].Value.Items.Value, CallPutTemplates, `{"templates":[`+unknown+`]}`)
 	knows(of("Cashiers").Properties["cashiers"].Value.Items.Value, CallPutCashiers, `{"cashiers":[`+unknown+`]}`)
 }
 

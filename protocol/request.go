@@ -43,6 +43,12 @@ const (
 	CallPutProducts
 	CallPutStores
 	CallPutCashiers
+	CallPutTemplates
+	CallListProducts
+	CallListStores
+	CallListCashiers
+	CallListTemplates
+	CallCardBatch
 	CallExport
 	CallEcho    // 0800: echo, sign-on, sign-off, cut-over; answered by the gateway
 	CallUnknown // parsed, but no call of ours
@@ -51,6 +57,7 @@ const (
 	CallMetrics
 	CallOpenAPI
 	CallProgramSchema
+	CallWhatIf // answered by the replay beside the switch
 	CallCount
 )
 
@@ -121,7 +128,9 @@ type Redeem struct {
 
 // Line is one line of a receipt. Price and Amount are minor units of money;
 // Quantity is in thousandths (0.345 is 345, one piece is 1000). Amount is at
-// most price × quantity (the till's own discount may have lowered it).
+// most price × quantity (the till's own discount may have lowered it). A line
+// that is Unpriced has the amount alone; rules about prices look at the list
+// price of the product directory then.
 type Line struct {
 	ID       string
 	SKU      string
@@ -133,6 +142,7 @@ type Line struct {
 	Quantity int64
 	Price    int64
 	Amount   int64
+	Unpriced bool // the line names no price, only its amount
 }
 
 // Payment is one way in which the money part is paid.
@@ -230,24 +240,6 @@ type Profile struct {
 	Referrer   Identifier // ByPhone, ByID or ByCode (referral code)
 }
 
-// StoreEntry is one row of the store directory; empty fields of a merge keep
-// what is there.
-type StoreEntry struct {
-	ID, Timezone, Group, Partner string
-}
-
-// ProductEntry is one row of the product directory.
-type ProductEntry struct {
-	SKU, Name, Category, Brand, Supplier string
-	Tags                                 []string
-}
-
-// CashierEntry is one row of the cashier directory; Card is the cashier's own
-// loyalty card.
-type CashierEntry struct {
-	ID, Name, Store, Card string
-}
-
 // Request is one message of a till, a shop or an office. Both edges decode
 // into it. Its strings may point into Buffer: they are valid until Reset.
 // Fields that the call does not use are zero.
@@ -315,15 +307,20 @@ type Request struct {
 	Stores   []StoreEntry
 	Products []ProductEntry
 	Cashiers []CashierEntry
+	// Templates are rows of the directory of card templates; Count is the
+	// number of cards of a batch.
+	Templates []CardTemplate
+	Count     int64
 
 	// Buffer owns the bytes that strings of this request point into.
 	Buffer []byte
 }
 
 // Card is a card as sent: number, type and, for a change, its state (new,
-// active, blocked, closed, completed).
+// active, blocked, closed, completed). Template names the card template that
+// a number is drawn by, instead of Number.
 type Card struct {
-	Number, Type, State string
+	Number, Type, State, Template string
 }
 
 // Reset makes the request ready for the next message and keeps the capacity

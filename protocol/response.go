@@ -60,9 +60,12 @@ type Balance struct {
 	Available, Held, Pending, Deficit int64
 }
 
-// CardView is a card as answers show it; Number is masked but for its last four.
+// CardView is a card as answers show it; Number is masked but for its last
+// four, except where a card has just been drawn for a member. Expires is the
+// end of its validity, unix nanoseconds, 0 for never.
 type CardView struct {
 	Number, Type, State string
+	Expires             int64
 }
 
 // MemberView is a member as answers show it. The profile part is filled only
@@ -201,8 +204,19 @@ type Response struct {
 	Versions    []ProgramVersion
 	Problems    []Problem
 	Changes     []Change // between Versions[0] and Versions[1]
+	WhatIf      *WhatIf  // the replay of a draft
 	Count       int64    // rows a directory call has merged
 	Card        CardView
+	// A page of a directory, or of none of them; NextCursor is the id to go on
+	// behind. Cashiers' cards are masked.
+	Products  []ProductEntry
+	Stores    []StoreEntry
+	Cashiers  []CashierEntry
+	Templates []CardTemplate
+	// Numbers are those of a batch of new cards, in full: this answer is the
+	// only place where they are told.
+	Numbers  []string
+	Template string
 	// Points is what an adjustment or an event changed, signed minor units.
 	Points int64
 	// Referrer (a member's id, "" for none) and Friends are the referral's

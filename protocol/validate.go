@@ -235,6 +235,7 @@ func (v *validator) line(i int, l *Line) {
 		field, fault = "price", amountFault(l.Price)
 	case l.Amount < 0 || l.Amount > MaxAmount:
 		field, fault = "amount", amountFault(l.Amount)
+	case l.Unpriced:
 	default:
 		if limit = LineValue(l.Price, l.Quantity); l.Amount > limit {
 			field, fault = "amount", "is more than price × quantity"

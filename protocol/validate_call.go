@@ -22,6 +22,11 @@ func (v *validator) required(r *Request) {
 		}
 	case CallCreateMember:
 		v.requiredMember(r)
+	case CallCardBatch:
+		v.need("template", r.Card.Template)
+		if r.Count < 1 || r.Count > MaxCardBatch {
+			v.refuse(InvalidRequest, "count", "is a number from 1 to 10000")
+		}
 	case CallCloseShift:
 		v.need("terminal", r.Terminal)
 		v.need("store", r.Store)
@@ -127,7 +132,9 @@ func (v *validator) requiredOffice(r *Request) {
 			v.refuse(InvalidAmount, "points", sayTooMuch)
 		}
 	case CallAddCard, CallReplaceCard:
-		v.need("number", r.Card.Number)
+		if r.Card.Template == "" {
+			v.need("number", r.Card.Number)
+		}
 	case CallResolveParked:
 		v.need("reason", r.Reason)
 		if r.Action != "book" && r.Action != "reject" {
@@ -149,6 +156,7 @@ func (v *validator) small(r *Request) {
 		v.refuse(InvalidRequest, "number", "is no card number: 4 to 32 letters, digits, dots, dashes, underscores")
 	}
 	v.text("type", r.Card.Type, maxWord)
+	v.text("template", r.Card.Template, maxWord)
 	switch r.Card.State {
 	case "", "new", "active", "blocked", "closed", "completed":
 	default:

@@ -1,6 +1,9 @@
 package protocol
 
-import "time"
+import (
+	"runtime"
+	"time"
+)
 
 // column is one text of a directory's row and its bound.
 type column struct {
@@ -17,6 +20,8 @@ func (v *validator) directories(r *Request) {
 		v.products(r.Products)
 	case CallPutCashiers:
 		v.cashiers(r.Cashiers)
+	case CallPutTemplates:
+		v.templates(r.Templates)
 	}
 }
 
@@ -30,6 +35,9 @@ func (v *validator) row(list string, i int, names map[string]struct{}, columns .
 		v.refuse(InvalidRequest, at(list, i, key.name), "an earlier entry has the same")
 	}
 	names[key.text] = struct{}{}
+	if i%breath == breath-1 {
+		runtime.Gosched()
+	}
 	for _, c := range columns {
 		if fault := textFault(c.text, c.limit); fault != "" {
 			v.refuse(InvalidRequest, at(list, i, c.name), fault)
@@ -66,6 +74,9 @@ func (v *validator) products(rows []ProductEntry) {
 		if fault := tagsFault(e.Tags, MaxLineTags); fault != "" {
 			v.refuse(InvalidRequest, at("products", i, "tags"), fault)
 		}
+		if e.Price < 0 || e.Price > MaxAmount {
+			v.refuse(InvalidAmount, at("products", i, "price"), amountFault(e.Price))
+		}
 		if !v.ok() {
 			return
 		}
@@ -80,6 +91,24 @@ func (v *validator) cashiers(rows []CashierEntry) {
 			column{"id", e.ID, maxCashier}, column{"name", e.Name, maxName}, column{"store", e.Store, maxStore})
 		if e.Card != "" && !ValidCard(e.Card) {
 			v.refuse(InvalidRequest, at("cashiers", i, "card"), "is no card number")
+		}
+		if !v.ok() {
+			return
+		}
+	}
+}
+
+// templates checks the texts of card templates; whether a pattern makes
+// numbers is said where it is understood.
+func (v *validator) templates(rows []CardTemplate) {
+	names := make(map[string]struct{}, len(rows))
+	for i := range rows {
+		e := &rows[i]
+		v.row("templates", i, names,
+			column{"id", e.ID, maxWord}, column{"pattern", e.Pattern, maxPattern}, column{"type", e.Type, maxWord},
+			column{"valid", e.Valid, maxWord})
+		if e.Check != "" && e.Check != CheckLuhn && e.Check != CheckGS1 {
+			v.refuse(InvalidRequest, at("templates", i, "check"), "is luhn or gs1")
 		}
 		if !v.ok() {
 			return
