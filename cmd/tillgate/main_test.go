@@ -106,7 +106,7 @@ func TestExitCodes(t *testing.T) {
 		{"till echo --length decimal", exitUsage, "binary, ascii or bcd"},
 		{"program check", exitUsage, "an argument is missing"},
 		{"program check " + missing, exitFailed, "no such file"},
-		{"program whatever " + missing, exitUsage, "there are check and publish"},
+		{"program whatever " + missing, exitUsage, "there are check, publish, versions"},
 		{"demo --http 127.0.0.1:1", exitUsage, "belong together"},
 		{"demo --tills 0", exitUsage, "1 to 99 tills"},
 	} {

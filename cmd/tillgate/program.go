@@ -18,41 +18,84 @@ import (
 )
 
 func init() {
-	register(command{"program", "check or publish a programme document", programCommand})
+	register(command{"program", "check, compare and publish programme documents", programCommand})
 }
 
 const aboutProgram = `
-check    reads a programme document and says everything that is wrong with it,
-         each fault with the path of its key. No server is needed.
-publish  checks the document and puts it into force on a running server.
+check FILE     reads a programme document and says everything that is wrong with
+               it, each fault with the path of its key. No server is needed.
+publish FILE   checks the document and puts it into force on a running server.
+versions       lists the published versions: number, dates, by whom, what.
+diff A B       tells what two documents differ in. Each is a FILE, or the number
+               of a version that a running server has published.
+restore N      publishes the document of an older version again, as a new one
+               that is in force at once.
+schema         prints the JSON Schema of the document, for editors.
 
 FILE may be - for the standard input. With keys configured, TILLGATE_API_KEY
 holds the secret of a marketing or admin key.
 `
 
-// programCommand checks or publishes a document.
+// programCall is what a programme command works with.
+type programCall struct {
+	console *console
+	office  adminCalls
+	match   string
+}
+
+// programActions are the actions and how many arguments each takes after its
+// name.
+var programActions = map[string]struct {
+	args int
+	run  func(context.Context, *programCall, []string) error
+}{
+	"check":    {1, checkDocument},
+	"publish":  {1, publishDocument},
+	"versions": {0, listVersions},
+	"diff":     {2, diffDocuments},
+	"restore":  {1, restoreVersion},
+	"schema":   {0, printSchema},
+}
+
+// programCommand does something with programme documents.
 func programCommand(ctx context.Context, c *console, args []string) error {
-	fs := newFlags(c, "program", "check|publish FILE [flags]", aboutProgram)
+	fs := newFlags(c, "program", "check|publish|versions|diff|restore|schema [FILE|VERSION]... [flags]", aboutProgram)
 	server := fs.String("http", envOr("TILLGATE_HTTP", "127.0.0.1:8080"), "address of the server's HTTP listener")
-	match := fs.String("if-match", "", "publish only over this version (the ETag of GET /v1/program)")
-	if err := parse(fs, args, 2, 2); err != nil {
+	match := fs.String("if-match", "", "change only this version (the ETag of GET /v1/program)")
+	if err := parse(fs, args, 1, 3); err != nil {
 		return err
 	}
-	if fs.Arg(0) != "check" && fs.Arg(0) != "publish" {
-		return usagef("there is no %q; there are check and publish", fs.Arg(0))
+	action, ok := programActions[fs.Arg(0)]
+	switch rest := fs.Args()[1:]; {
+	case !ok:
+		return usagef("there is no %q; there are check, publish, versions, diff, restore and schema", fs.Arg(0))
+	case len(rest) < action.args:
+		return usagef("an argument is missing")
+	case len(rest) > action.args:
+		return usagef("%q is one argument too many", rest[action.args])
+	default:
+		return action.run(ctx, &programCall{c, adminCalls{*server}, *match}, rest)
 	}
-	doc, err := readDocument(c, fs.Arg(1))
+}
+
+func checkDocument(_ context.Context, p *programCall, args []string) error {
+	if _, err := p.document(args[0]); err != nil {
+		return err
+	}
+	fmt.Fprintf(p.console.out, "%s can be published\n", args[0])
+	return nil
+}
+
+// document reads a document that can be published.
+func (p *programCall) document(name string) ([]byte, error) {
+	doc, err := readDocument(p.console, name)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if _, problems := program.Compile(doc); len(problems) > 0 {
-		return refusedDocument(fs.Arg(1), problems)
+		return nil, refusedDocument(name, problems)
 	}
-	if fs.Arg(0) == "check" {
-		fmt.Fprintf(c.out, "%s can be published\n", fs.Arg(1))
-		return nil
-	}
-	return publish(ctx, c, *server, *match, doc)
+	return doc, nil
 }
 
 // readDocument reads a file, or the standard input for "-".
@@ -90,39 +133,61 @@ func refusedDocument(name string, problems []protocol.Problem) error {
 	return errors.New(b.String())
 }
 
-// publish puts a document into force.
-func publish(ctx context.Context, c *console, server, match string, doc []byte) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPut, "http://"+server+"/v1/program", bytes.NewReader(doc))
+// publishDocument puts a document into force.
+func publishDocument(ctx context.Context, p *programCall, args []string) error {
+	doc, err := p.document(args[0])
 	if err != nil {
-		return usagef("--http: %q is no address; one looks like 127.0.0.1:8080", server)
+		return err
 	}
-	req.Header.Set("Content-Type", "application/yaml")
-	if match != "" {
-		req.Header.Set("If-Match", match)
+	header, _, err := p.office.ask(ctx, http.MethodPut, "/v1/program", doc, "Content-Type", "application/yaml", "If-Match", p.match)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(p.console.out, "in force as %s\n", header.Get("ETag"))
+	return nil
+}
+
+// adminCalls asks a running server as an office does. It holds the address of its
+// HTTP listener.
+type adminCalls struct{ server string }
+
+// maxAnswer bounds an answer that is read: a document, or a list of some
+// thousand versions.
+const maxAnswer = 4 << 20
+
+// ask makes one request. Header values that are empty are left out.
+func (o adminCalls) ask(ctx context.Context, method, path string, body []byte, header ...string) (http.Header, []byte, error) {
+	req, err := http.NewRequestWithContext(ctx, method, "http://"+o.server+path, bytes.NewReader(body))
+	if err != nil {
+		return nil, nil, usagef("--http: %q is no address; one looks like 127.0.0.1:8080", o.server)
 	}
 	if key := os.Getenv("TILLGATE_API_KEY"); key != "" {
 		req.Header.Set("Authorization", "Bearer "+key)
+	}
+	for i := 0; i+1 < len(header); i += 2 {
+		if header[i+1] != "" {
+			req.Header.Set(header[i], header[i+1])
+		}
 	}
 	client := http.Client{Timeout: 30 * time.Second}
 	resp, err := client.Do(req)
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return fmt.Errorf("nobody listens on %s; start a server with 'tillgate serve', or name the right address with --http", server)
+		return nil, nil, fmt.Errorf("nobody listens on %s; start a server with 'tillgate serve', or name the right address with --http", o.server)
 	case err != nil:
-		return err
+		return nil, nil, err
 	}
 	defer resp.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	if resp.StatusCode != http.StatusOK && resp.StatusCode != http.StatusCreated {
 		var p problem
 		if json.Unmarshal(answer, &p) == nil && p.Code != "" {
-			return &p
+			return nil, nil, &p
 		}
-		return fmt.Errorf("the server answered %s", resp.Status)
+		return nil, nil, fmt.Errorf("the server answered %s", resp.Status)
 	}
-	fmt.Fprintf(c.out, "in force as %s\n", resp.Header.Get("ETag"))
-	return nil
+	return resp.Header, answer, nil
 }
