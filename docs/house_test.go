@@ -31,6 +31,7 @@ var mayImport = map[string][]string{
 	"ledger":              {},
 	"processor/program":   {"protocol"},
 	"processor":           {"ledger", "protocol", "processor/program"},
+	"processor/whatif":    {"ledger", "protocol", "processor/program"}, // beside the switch, which it doesn't know
 	"gateway":             {"processor", "protocol", "protocol/iso8583"},
 	"reconciler/stream":   {"ledger", "protocol"},
 	"reconciler/publish":  {"ledger", "protocol", "reconciler/stream"},

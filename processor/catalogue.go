@@ -1,0 +1,55 @@
+package processor
+
+import (
+	"time"
+
+	"tillgate/ledger"
+	"tillgate/processor/program"
+	"tillgate/protocol"
+)
+
+// What the switch knows beside the books, for those who read the books by its
+// side (processor/whatif). All of it is as it is now and may be called from
+// any goroutine.
+
+// Store is a store's row in the merchant's directory: zone is nil where it
+// names none.
+func (s *Switch) Store(merchant, store string) (zone *time.Location, group, partner string) {
+	if row := s.directories.of(merchant).stores[store]; row != nil {
+		return row.zone, row.Group, row.Partner
+	}
+	return nil, "", ""
+}
+
+// Describe fills what a line leaves out from the merchant's product directory,
+// as it is done when a receipt is judged. The line's tags are the directory's
+// then: only to be read.
+func (s *Switch) Describe(merchant string, l *protocol.Line) {
+	if l.SKU == "" {
+		return
+	}
+	p := s.directories.of(merchant).products[l.SKU]
+	if p == nil {
+		return
+	}
+	l.Category = orElse(l.Category, p.Category)
+	l.Brand = orElse(l.Brand, p.Brand)
+	l.Supplier = orElse(l.Supplier, p.Supplier)
+	if len(l.Tags) == 0 {
+		l.Tags = p.Tags
+	}
+}
+
+// Versions are a merchant's published programmes.
+func (s *Switch) Versions(merchant string) program.Versions { return s.programs.of(merchant) }
+
+// Promised tells what the record of a hold or a sale keeps beside its figures:
+// how the member was named, NoIdentifier where it doesn't tell, and the earned
+// lots with a term of their own.
+func (s *Switch) Promised(op *ledger.Operation) (kind protocol.IdentifierKind, spendByID bool, more []ledger.LotPart) {
+	var h holdData
+	if len(op.Data) == 0 || decodeHoldData(op.Data, &h) != nil {
+		return protocol.NoIdentifier, false, nil
+	}
+	return h.kind, h.spendByID, h.more
+}

@@ -1,0 +1,105 @@
+package whatif
+
+import (
+	"math"
+	"slices"
+
+	"tillgate/ledger"
+)
+
+// next is when the next thing of an account falls due: the end of a hold, the
+// activation or expiry of lots, the end of a tier.
+func next(a *ledger.Account) int64 {
+	at := int64(math.MaxInt64)
+	for i := range a.Holds {
+		at = min(at, a.Holds[i].Until)
+	}
+	for i := range a.Lots {
+		l := &a.Lots[i]
+		if l.Active > a.Through {
+			at = min(at, l.Active)
+		}
+		if l.Expires != 0 {
+			at = min(at, l.Expires)
+		}
+	}
+	if a.TierUntil != 0 {
+		at = min(at, a.TierUntil)
+	}
+	return max(at, a.Through)
+}
+
+// advance lets everything happen to an account that fell due up to a moment,
+// in the ledger's order: of things due at one moment holds end first, then
+// lots activate, then lots lapse, then a tier ends. lapsed is called with the
+// points of lots that end. The ledger has a record for each of these; a
+// draft's account has none, so it needs a clock of its own.
+func advance(a *ledger.Account, to int64, lapsed func(at, points int64)) error {
+	if a.Into != 0 || a.ID == 0 {
+		return nil
+	}
+	for at := next(a); at <= to; at = next(a) {
+		if err := endHolds(a, at); err != nil {
+			return err
+		}
+		activate(a, at)
+		if n := lapse(a, at); n > 0 {
+			lapsed(at, n)
+		}
+		if a.TierUntil != 0 && a.TierUntil <= at {
+			a.Tier, a.TierUntil = "", 0
+		}
+	}
+	a.Through = max(a.Through, to)
+	return nil
+}
+
+// endHolds ends the holds whose time has come.
+func endHolds(a *ledger.Account, at int64) error {
+	for i := 0; i < len(a.Holds); {
+		if a.Holds[i].Until > at {
+			i++
+			continue
+		}
+		if err := endHold(a, i, at); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// endHold ends one hold: what it pins goes back to the lots, and what it has
+// reserved of counters is free again.
+func endHold(a *ledger.Account, i int, at int64) error {
+	h := &a.Holds[i]
+	op := ledger.Operation{Kind: ledger.KindExpire, Account: a.ID, Time: at, Due: at, Parent: h.ID, Drop: h.ID}
+	op.Lots = append(op.Lots, h.Pins...)
+	return ledger.Apply(a, &op)
+}
+
+// activate makes the lots of one date spendable; what the member owes is taken
+// from them first.
+func activate(a *ledger.Account, at int64) {
+	for i := range a.Lots {
+		l := &a.Lots[i]
+		if l.Active <= a.Through || l.Active > at || a.Deficit == 0 {
+			continue
+		}
+		repaid := min(-a.Deficit, l.Points)
+		a.Deficit += repaid
+		l.Points -= repaid
+	}
+	a.Through = max(a.Through, at)
+}
+
+// lapse takes the lots away that end at a moment, and lots that are empty.
+func lapse(a *ledger.Account, at int64) (n int64) {
+	a.Lots = slices.DeleteFunc(a.Lots, func(l ledger.LotPart) bool {
+		gone := l.Expires != 0 && l.Expires <= at
+		if gone {
+			n += l.Points
+		}
+		return gone || l.Points == 0
+	})
+	return n
+}

@@ -1,0 +1,131 @@
+package whatif
+
+import (
+	"time"
+
+	"tillgate/ledger"
+	"tillgate/processor/program"
+	"tillgate/protocol"
+)
+
+// judge asks the draft about the receipt of a record, for the member as they
+// would be at that moment. The receipt is the gross one: what the till rang up
+// before any discount of ours. The figures are those of r.decision; a receipt
+// that the draft would decline is sold without it.
+func (r *replay) judge(a *ledger.Account) figures {
+	op := &r.op
+	wish := r.wish(op)
+	r.receipt(op, wish)
+	r.know(a, op)
+	d := &r.decision
+	program.Evaluate(r.q.Draft, &r.facts, &r.request, op.At, d)
+	if !d.Code.OK() && wish > 0 {
+		r.request.Redeem = protocol.Redeem{}
+		program.Evaluate(r.q.Draft, &r.facts, &r.request, op.At, d)
+	}
+	if !d.Code.OK() {
+		r.tally.guessed.Declined++
+		d.Reset()
+		return figures{total: op.Total, payable: op.Total}
+	}
+	return figures{
+		total: d.Total, discount: d.Discount, redeemed: d.RedeemedMoney,
+		payable: d.Payable, points: d.Redeemed, earned: d.Earned,
+	}
+}
+
+// wish is how many points the member would want to spend: those they really
+// spent. Where points have another worth it is as many as make the same money.
+func (r *replay) wish(op *ledger.Operation) int64 {
+	if op.Points == 0 || r.q.Draft.Money(op.Points) == op.Redeemed {
+		return op.Points
+	}
+	return r.q.Draft.Price(op.Redeemed)
+}
+
+// receipt fills the request from a record.
+func (r *replay) receipt(op *ledger.Operation, wish int64) {
+	q := &r.request
+	lines := q.Lines[:0]
+	q.Terminal, q.Store, q.Cashier, q.Channel = op.Terminal, op.Store, op.Cashier, op.Channel
+	q.Total, q.HasBasket = op.Total, true
+	q.Redeem = protocol.Redeem{}
+	if wish > 0 {
+		q.Redeem = protocol.Redeem{Mode: protocol.RedeemPoints, Points: wish, Partial: true}
+	}
+	for i := range op.Lines {
+		l := &op.Lines[i]
+		line := protocol.Line{
+			ID: l.ID, SKU: l.SKU, Category: l.Category, Quantity: l.Quantity, Price: l.Price, Amount: l.Amount,
+		}
+		r.shop.Describe(r.q.Merchant, &line)
+		lines = append(lines, line)
+	}
+	q.Lines = lines
+}
+
+// know fills the facts about the member, as the switch does.
+func (r *replay) know(a *ledger.Account, op *ledger.Operation) {
+	f := &r.facts
+	zone, group, partner := r.shop.Store(r.q.Merchant, op.Store)
+	if zone == nil {
+		zone = r.q.Draft.Zone()
+	}
+	*f = program.Facts{
+		Present:       true,
+		Registered:    a.Registered,
+		NoRedeem:      op.Kind == ledger.KindAccrue,
+		Available:     points{a: a, now: op.Time}.spendable(),
+		AssignedTier:  a.Tier,
+		AssignedUntil: a.TierUntil,
+		Lifetime:      a.Lifetime,
+		LastPurchase:  a.LastPurchase,
+		FirstPurchase: a.Purchases == 0,
+		StoreGroup:    group,
+		Partner:       partner,
+		Zone:          zone,
+		Now:           op.Time,
+		Days:          f.Days[:0],
+	}
+	f.Identified, f.SpendByID, r.more = r.shop.Promised(op)
+	if f.Identified == protocol.NoIdentifier {
+		// The record doesn't tell: whoever spent was allowed to.
+		f.Identified, f.SpendByID = protocol.ByID, true
+	}
+	for _, d := range a.Days {
+		f.Days = append(f.Days, program.DaySum(d))
+	}
+}
+
+// lots are the lots that a decision earns: the sale's own, and those with a
+// term of their own. Points that are active at once count from the beginning
+// of their day, so that a day's purchases share a lot.
+func (r *replay) lots() (own ledger.LotPart, more []ledger.LotPart) {
+	for i, l := range r.decision.Lots {
+		part := ledger.LotPart{Active: l.Active, Expires: l.Expires, Points: l.Points, Own: l.Own}
+		if part.Active <= r.op.At {
+			part.Active = dayStart(r.op.At, r.facts.Zone)
+		}
+		if i == 0 {
+			own = part
+		} else {
+			more = append(more, part)
+		}
+	}
+	return own, more
+}
+
+// dayStart is 00:00 of the moment's local day, unix ns.
+func dayStart(at int64, zone *time.Location) int64 {
+	y, m, d := time.Unix(0, at).In(zone).Date()
+	return time.Date(y, m, d, 0, 0, 0, 0, zone).UnixNano()
+}
+
+// rules are the rules of a decision, with their figures.
+func (r *replay) rules() []ledger.Rule {
+	list := make([]ledger.Rule, 0, len(r.decision.Rules))
+	for _, x := range r.decision.Rules {
+		list = append(list, ledger.Rule{Name: x.Rule, Points: x.Points, Discount: x.Discount})
+	}
+	return list
+}
