@@ -31,6 +31,7 @@ type httpEdge struct {
 	admission *admission
 	server    *fasthttp.Server
 	exports   chan struct{}
+	uploads   uploads
 	metrics   fasthttp.RequestHandler
 	log       *slog.Logger
 }
@@ -38,12 +39,14 @@ type httpEdge struct {
 func newHTTPEdge(g *Gateway) *httpEdge {
 	h := &httpEdge{gw: g, options: g.options.HTTP, keys: newKeyring(g.options.Keys), gate: &g.gate, meters: g.meters,
 		exports: make(chan struct{}, g.options.HTTP.Exports), log: g.log}
+	h.uploads.limit, h.uploads.until = g.options.HTTP.Uploads, map[*fasthttp.RequestHeader]int64{}
 	h.admission = newAdmission(h.options.Connections, h.options.PerAddress, func(why string) {
 		h.meters.refused.WithLabelValues(edgeNames[protocol.EdgeHTTP], why).Inc()
 	})
 	h.server = &fasthttp.Server{
 		Handler:            h.handle,
 		ErrorHandler:       h.broken,
+		HeaderReceived:     h.headers,
 		MaxRequestBodySize: h.options.MaxBody,
 		ReadBufferSize:     h.options.MaxHeader,
 		WriteBufferSize:    8 << 10,
@@ -88,6 +91,9 @@ func (h *httpEdge) stop(ctx context.Context) error { return h.server.ShutdownWit
 // answer 500 and the log a stack, not every till its connection.
 func (h *httpEdge) handle(ctx *fasthttp.RequestCtx) {
 	start := time.Now()
+	if head := &ctx.Request.Header; h.uploads.keep(head) {
+		defer h.uploads.give(head)
+	}
 	defer func() {
 		if p := recover(); p != nil {
 			h.log.Error("a request made the HTTP edge panic", "panic", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
@@ -147,13 +153,16 @@ func hasName(line []byte, name string) bool {
 // ends after it. The error's text is not shown: it may quote the request.
 func (h *httpEdge) broken(ctx *fasthttp.RequestCtx, err error) {
 	linger(ctx.Conn())
+	if head := &ctx.Request.Header; h.uploads.keep(head) {
+		defer h.uploads.give(head)
+	}
 	why := endMalformed
 	code, detail := protocol.InvalidRequest, "the request is not well-formed HTTP/1.1"
 	var small *fasthttp.ErrSmallBuffer
 	var timeout net.Error
 	switch {
 	case isErr(err, fasthttp.ErrBodyTooLarge):
-		code, detail = protocol.TooLarge, fmt.Sprintf("a body has at most %d bytes", h.options.MaxBody)
+		code, detail = h.tooLarge(&ctx.Request.Header)
 	case asErr(err, &small):
 		code, detail = protocol.TooLarge, fmt.Sprintf("request line and headers have at most %d bytes together", h.options.MaxHeader)
 	case asErr(err, &timeout) && timeout.Timeout():
@@ -161,4 +170,17 @@ func (h *httpEdge) broken(ctx *fasthttp.RequestCtx, err error) {
 	}
 	h.meters.ended.WithLabelValues(edgeNames[protocol.EdgeHTTP], why).Inc()
 	h.refuse(ctx, protocol.CallUnknown, code, "", detail)
+}
+
+// tooLarge says why a body was not read: it is larger than the call's may be,
+// or as many large ones as may be are under way.
+func (h *httpEdge) tooLarge(head *fasthttp.RequestHeader) (protocol.Code, string) {
+	limit := h.options.MaxBody
+	switch {
+	case h.uploads.keep(head):
+		limit = h.options.MaxUpload
+	case h.mayUpload(head) && head.ContentLength() <= h.options.MaxUpload:
+		return protocol.Overloaded, "as many large directories as may be are being read; try again"
+	}
+	return protocol.TooLarge, fmt.Sprintf("a body of this call has at most %d bytes", limit)
 }

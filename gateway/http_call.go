@@ -191,7 +191,7 @@ func (h *httpEdge) shed(ctx *fasthttp.RequestCtx, call protocol.Call, code proto
 // switch may hold the exchange for longer than fasthttp lends its buffers.
 func (h *httpEdge) read(ctx *fasthttp.RequestCtx, c *call, route *protocol.Route, param string, who *credential) *protocol.Refusal {
 	r := &c.Request
-	if bad := protocol.DecodeJSON(route.Call, ctx.Request.Body(), r); bad != nil {
+	if bad := h.decode(ctx, route.Call, r); bad != nil {
 		return bad
 	}
 	r.Call, r.Edge, r.Caller = route.Call, protocol.EdgeHTTP, who.caller
@@ -212,6 +212,16 @@ func (h *httpEdge) read(ctx *fasthttp.RequestCtx, c *call, route *protocol.Route
 		return bad
 	}
 	return nil
+}
+
+// decode reads the body. A large one is taken over from fasthttp instead of
+// being copied: nothing else asks for it, since what takes large bodies has no
+// duplicate key.
+func (h *httpEdge) decode(ctx *fasthttp.RequestCtx, call protocol.Call, r *protocol.Request) *protocol.Refusal {
+	if call.IsDirectory() && len(ctx.Request.Body()) > keepBuffer {
+		return protocol.DecodeOwned(call, ctx.Request.SwapBody(nil), r)
+	}
+	return protocol.DecodeJSON(call, ctx.Request.Body(), r)
 }
 
 // hash covers what must be equal in a repeat: method, path and body.

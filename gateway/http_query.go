@@ -25,6 +25,10 @@ var queries = map[protocol.Call][]param{
 		{"cursor", readCursor},
 		{"limit", readLimit},
 	},
+	protocol.CallListProducts:  directoryPage,
+	protocol.CallListStores:    directoryPage,
+	protocol.CallListCashiers:  directoryPage,
+	protocol.CallListTemplates: directoryPage,
 	protocol.CallListParked: {
 		{"cursor", readCursor},
 		{"limit", readLimit},
@@ -41,6 +45,18 @@ var queries = map[protocol.Call][]param{
 		{"to", func(r *protocol.Request, v string) string { return readTime(&r.To, v) }},
 		{"format", readFormat},
 	},
+}
+
+// directoryPage names a page of a directory: by the id before it, which may be
+// any text.
+var directoryPage = []param{{"after", readAfter}, {"limit", readLimit}}
+
+func readAfter(r *protocol.Request, v string) string {
+	if v == "" || len(v) > 64 {
+		return "is no id: use next of the page before"
+	}
+	r.Cursor = v
+	return ""
 }
 
 // readQuery reads the query of a request strictly: known parameters, each

@@ -18,16 +18,19 @@ type Options struct {
 
 // HTTPOptions are the HTTP listener's settings.
 type HTTPOptions struct {
-	Listen       string        `key:"listen" flag:"http" help:"address of the HTTP listener; empty for none"`
-	TLS          TLSOptions    `key:"tls"`
-	MaxBody      int           `key:"max_body" help:"largest body in bytes; 256 KiB, which is also the most, holds a basket of 500 described lines or a directory of some 2,000 rows"`
-	MaxHeader    int           `key:"max_header" help:"largest request line with headers, in bytes"`
-	ReadTimeout  time.Duration `key:"read_timeout" help:"a request must have come in whole within this time of its first byte"`
-	WriteTimeout time.Duration `key:"write_timeout" help:"an answer, or the next piece of an export, must have gone out within this time"`
-	IdleTimeout  time.Duration `key:"idle_timeout" help:"a connection without a request is closed after this time"`
-	Connections  int           `key:"connections" help:"connections of the HTTP listener in total"`
-	PerAddress   int           `key:"connections_per_address" help:"connections of one address (IPv6: of one /64)"`
-	Exports      int           `key:"exports" help:"exports and reports that may be streaming at the same time"`
+	Listen        string        `key:"listen" flag:"http" help:"address of the HTTP listener; empty for none"`
+	TLS           TLSOptions    `key:"tls"`
+	MaxBody       int           `key:"max_body" help:"largest body in bytes; 256 KiB, which is also the most, holds a basket of 500 described lines; directories have a bound of their own"`
+	MaxUpload     int           `key:"max_upload" help:"largest body of a directory (PUT /v1/products and the like) in bytes; 32 MiB, which is also the most, holds 100,000 described products"`
+	Uploads       int           `key:"uploads" help:"directories larger than max_body that may be under way at the same time; each takes up to max_upload of memory, and as much for its rows"`
+	MaxHeader     int           `key:"max_header" help:"largest request line with headers, in bytes"`
+	ReadTimeout   time.Duration `key:"read_timeout" help:"a request must have come in whole within this time of its first byte"`
+	UploadTimeout time.Duration `key:"upload_timeout" help:"a directory larger than max_body must have come in whole within this time of its headers"`
+	WriteTimeout  time.Duration `key:"write_timeout" help:"an answer, or the next piece of an export, must have gone out within this time"`
+	IdleTimeout   time.Duration `key:"idle_timeout" help:"a connection without a request is closed after this time"`
+	Connections   int           `key:"connections" help:"connections of the HTTP listener in total"`
+	PerAddress    int           `key:"connections_per_address" help:"connections of one address (IPv6: of one /64)"`
+	Exports       int           `key:"exports" help:"exports and reports that may be streaming at the same time"`
 }
 
 // ISOOptions are the settings of the ISO 8583 listeners. Listen with its
@@ -106,15 +109,18 @@ type Limits struct {
 func DefaultOptions() Options {
 	return Options{
 		HTTP: HTTPOptions{
-			Listen:       "127.0.0.1:8080",
-			MaxBody:      256 << 10,
-			MaxHeader:    8 << 10,
-			ReadTimeout:  10 * time.Second,
-			WriteTimeout: 10 * time.Second,
-			IdleTimeout:  75 * time.Second,
-			Connections:  4096,
-			PerAddress:   1024,
-			Exports:      2,
+			Listen:        "127.0.0.1:8080",
+			MaxBody:       256 << 10,
+			MaxUpload:     32 << 20,
+			Uploads:       2,
+			UploadTimeout: 2 * time.Minute,
+			MaxHeader:     8 << 10,
+			ReadTimeout:   10 * time.Second,
+			WriteTimeout:  10 * time.Second,
+			IdleTimeout:   75 * time.Second,
+			Connections:   4096,
+			PerAddress:    1024,
+			Exports:       2,
 		},
 		ISO: ISOOptions{
 			Listener:     Listener{Listen: "127.0.0.1:8583", Profile: Profile{Length: "binary"}},
@@ -162,6 +168,8 @@ func (o *Options) Validate() error {
 func (o *Options) bounds() []bound {
 	return []bound{
 		{"http.max_body", int64(o.HTTP.MaxBody), 1 << 10, 256 << 10},
+		{"http.max_upload", int64(o.HTTP.MaxUpload), 256 << 10, 32 << 20},
+		{"http.uploads", int64(o.HTTP.Uploads), 1, 64},
 		{"http.max_header", int64(o.HTTP.MaxHeader), 1 << 10, 64 << 10},
 		{"http.connections", int64(o.HTTP.Connections), 1, 1 << 20},
 		{"http.connections_per_address", int64(o.HTTP.PerAddress), 1, 1 << 20},
@@ -177,6 +185,7 @@ func (o *Options) timeouts() []bound {
 	const short, long = int64(time.Millisecond), int64(24 * time.Hour)
 	return []bound{
 		{"http.read_timeout", int64(o.HTTP.ReadTimeout), short, long},
+		{"http.upload_timeout", int64(o.HTTP.UploadTimeout), short, long},
 		{"http.write_timeout", int64(o.HTTP.WriteTimeout), short, long},
 		{"http.idle_timeout", int64(o.HTTP.IdleTimeout), short, long},
 		{"iso.frame_timeout", int64(o.ISO.FrameTimeout), short, long},
