@@ -15,7 +15,7 @@ import (
 func fullProgram(t testing.TB) *Program {
 	doc, err := os.ReadFile("testdata/full.yaml")
 	require.NoError(t, err)
-	p, problems := compile(doc, nil)
+	p, problems := Compile(doc)
 	require.Empty(t, problems)
 	return p
 }

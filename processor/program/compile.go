@@ -18,19 +18,12 @@ const maxRules = 200
 // What the document may say but this version can't do is a problem too; it is
 // never left out in silence. The exceptions are segments, grants and remind:
 // they are checked and kept for the reporting database.
-func Compile(doc []byte) (*Program, []protocol.Problem) { return compile(doc, unfed) }
-
-// unfed are conditions that Evaluate judges and whose facts the account record
-// doesn't hold yet. A rule that asks for them would never match, so they are
-// refused; whoever fills Facts.BirthMonth, BirthDay and Tags takes them out.
-var unfed = map[string]bool{"birthday": true, "tag": true}
-
-func compile(doc []byte, refused map[string]bool) (*Program, []protocol.Problem) {
+func Compile(doc []byte) (*Program, []protocol.Problem) {
 	root, err := parse(doc)
 	if err != nil {
 		return nil, []protocol.Problem{{Message: err.Error()}}
 	}
-	c := &compiler{p: &Program{zone: time.UTC}, seen: map[string]int{}, unfed: refused}
+	c := &compiler{p: &Program{zone: time.UTC}, seen: map[string]int{}}
 	if root.kind != nodeMap {
 		c.fail("", "the document is a block of keys; begin with `program: NAME`")
 		return nil, c.problems
@@ -48,8 +41,6 @@ type compiler struct {
 	reader
 	p    *Program
 	seen map[string]int // selectors by what they say, so that equal ones are asked once
-
-	unfed map[string]bool // conditions that are refused
 }
 
 func (c *compiler) document(root *node) {
@@ -63,6 +54,7 @@ func (c *compiler) document(root *node) {
 	c.discounts(o)
 	c.redeem(o)
 	c.earn(o)
+	c.events(o)
 	c.holds(o)
 	c.unavailable(o)
 	c.reporting(o)
@@ -154,68 +146,6 @@ func (c *compiler) life(b object) Term {
 		c.fail(b.at("expires_after"), "points would be gone as they are given; for points that don't expire leave the key out")
 	}
 	return t
-}
-
-// tiers reads the levels; overlapping ones are refused.
-func (c *compiler) tiers(o object) {
-	n := o.get("tiers")
-	if n == nil {
-		return
-	}
-	b, _ := c.object("tiers", n, "by", "window", "recalculate", "levels")
-	switch b.choice("by", "lifetime", "window", "single") {
-	case 1:
-		c.later("tiers.by", "use `by: lifetime`")
-	case 2:
-		c.later("tiers.by", "use `by: lifetime`")
-	default:
-		if b.has("window") {
-			c.fail("tiers.window", "a window belongs to `by: window`; leave it out")
-		}
-	}
-	if b.choice("recalculate", "always", "monthly") == 1 {
-		c.later("tiers.recalculate", "use `recalculate: always`")
-	}
-	list := b.list("levels")
-	if len(list) == 0 || len(list) > maxLevels {
-		c.fail("tiers.levels", "list 1 to %d levels, the lowest first", maxLevels)
-		return
-	}
-	for i, l := range list {
-		c.level(item("tiers.levels", i), l)
-	}
-}
-
-// maxLevels is how many tiers a programme may have: conditions keep a bit for
-// each.
-const maxLevels = 32
-
-func (c *compiler) level(path string, n *node) {
-	b, ok := c.object(path, n, "name", "from", "above")
-	if !ok {
-		return
-	}
-	l := level{name: b.text("name")}
-	if !b.has("name") {
-		c.fail(path, "give the level a name")
-	}
-	if b.has("from") && b.has("above") {
-		c.fail(path, "`from` and `above` exclude each other; keep one")
-	}
-	l.threshold, _ = b.money("from", 0)
-	if v, ok := b.money("above", 0); ok {
-		l.threshold, l.exclusive = v, true
-	}
-	t := &c.p.tiers
-	if t.find(l.name) >= 0 {
-		c.fail(path, "the level %q stands twice; names must differ", l.name)
-	}
-	if k := len(t.levels); k > 0 {
-		if last := &t.levels[k-1]; l.threshold < last.threshold || l.threshold == last.threshold && !(l.exclusive && !last.exclusive) {
-			c.fail(path, "levels overlap: it must begin above the level before it (%s)", last.name)
-		}
-	}
-	t.levels = append(t.levels, l)
 }
 
 // holds reads the life of holds and how old a receipt may be.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -107,9 +108,7 @@ var nameFacts = map[string]struct {
 }
 
 func (c *compiler) condition(o object, name string, reporting bool) (check, bool) {
-	if c.unfed[name] && !reporting {
-		c.later(o.at(name), "leave the condition out, or the rule that asks it")
-	}
+	c.p.profile = c.p.profile || !reporting && (name == "birthday" || name == "tag")
 	if f, ok := nameFacts[name]; ok {
 		names := o.names(name)
 		return check{kind: f.kind, names: names, because: fmt.Sprintf(f.because, brief(names.list))}, true
@@ -265,8 +264,11 @@ func (c *compiler) spent(path string, n *node, reporting bool) (check, bool) {
 	if !o.has("within") {
 		c.fail(path, "say over which time: within: 180d")
 	}
-	if o.has("at") && !reporting {
-		c.later(o.at("at"), "leave it out, and the sum is over all stores")
+	if o.has("at") {
+		asked := c.p.places
+		if out.places = c.placesOf(o, out.within); reporting {
+			c.p.places = asked // the reporting database has all sums
+		}
 	}
 	if o.one("from", "above") == "above" {
 		out.above = true
@@ -277,6 +279,37 @@ func (c *compiler) spent(path string, n *node, reporting bool) (check, bool) {
 	out.because = "the member has spent less than that in the window"
 	return out, true
 }
+
+// placesOf reads at which stores a sum is asked for. A store has one group and
+// one partner, so that sums over several names count no sale twice.
+func (c *compiler) placesOf(o object, within Term) (keys []uint64) {
+	b, ok := c.object(o.at("at"), o.get("at"), "store_group", "store", "partner")
+	if !ok {
+		return nil
+	}
+	kind := b.one("store_group", "store", "partner")
+	if kind == "" {
+		return nil
+	}
+	names := b.names(kind)
+	for _, name := range names.list {
+		at := place{kind, name, CountKey("paid at", kind, name), int32(within.longest()/daySeconds) + 2}
+		keys = append(keys, at.key)
+		if k := slices.IndexFunc(c.p.places, func(p place) bool { return p.key == at.key }); k >= 0 {
+			c.p.places[k].days = max(c.p.places[k].days, at.days)
+		} else {
+			c.p.places = append(c.p.places, at)
+		}
+	}
+	if len(c.p.places) > maxPlaces {
+		c.fail(b.at(kind), "a programme asks for the sums of at most %d stores, groups and partners; join some into a group", maxPlaces)
+	}
+	return keys
+}
+
+// maxPlaces bounds the places whose sums a programme asks for: each booked sale
+// looks through them.
+const maxPlaces = 64
 
 func (c *compiler) receiptHas(path string, n *node) check {
 	o, _ := c.object(path, n, "goods", "quantity")

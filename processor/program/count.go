@@ -41,9 +41,8 @@ func CountKey(kind string, about ...string) uint64 {
 	return h
 }
 
-// find is the member's counter of a key and bucket; nil if it stands at
-// nothing.
-func (f *Facts) find(key uint64, bucket int32) *Count {
+// place is where the counter of a key and bucket stands or would stand.
+func (f *Facts) place(key uint64, bucket int32) int {
 	lo, hi := 0, len(f.Counts)
 	for lo < hi {
 		mid := int(uint(lo+hi) >> 1)
@@ -53,10 +52,25 @@ func (f *Facts) find(key uint64, bucket int32) *Count {
 			hi = mid
 		}
 	}
-	if lo < len(f.Counts) && f.Counts[lo].Key == key && f.Counts[lo].Bucket == bucket {
-		return &f.Counts[lo]
+	return lo
+}
+
+// find is the member's counter of a key and bucket; nil if it stands at
+// nothing.
+func (f *Facts) find(key uint64, bucket int32) *Count {
+	i := f.place(key, bucket)
+	if i < len(f.Counts) && f.Counts[i].Key == key && f.Counts[i].Bucket == bucket {
+		return &f.Counts[i]
 	}
 	return nil
+}
+
+// countedFrom adds up a key's counters from a bucket on.
+func (f *Facts) countedFrom(key uint64, bucket int32) (sum int64) {
+	for i := f.place(key, bucket); i < len(f.Counts) && f.Counts[i].Key == key; i++ {
+		sum += f.Counts[i].Value
+	}
+	return sum
 }
 
 // counted is what a counter stands at.

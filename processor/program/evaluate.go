@@ -28,6 +28,7 @@ func Evaluate(p *Program, f *Facts, r *protocol.Request, at int64, d *Decision) 
 		return
 	}
 	j.earn()
+	j.purchaseEvents()
 	j.finish()
 }
 
@@ -41,6 +42,7 @@ func (j *judge) begin(p *Program, f *Facts, r *protocol.Request, at int64, d *De
 	j.p, j.f, j.r, j.d = p, f, r, d
 	j.at, j.now = at, at
 	j.days.in(p.inZone(f.Zone))
+	j.home.in(p.zone)
 	if f.Now != 0 {
 		j.now = clampMoment(f.Now)
 	}
@@ -103,35 +105,6 @@ func (j *judge) measure() bool {
 	}
 	j.d.Total = total
 	return true
-}
-
-// tierNow finds the tier in force: what the sum gives, and not below what was
-// assigned.
-func (j *judge) tierNow() {
-	t := &j.p.tiers
-	j.tier = -1
-	if !j.f.Present || len(t.levels) == 0 {
-		return
-	}
-	sum := j.f.Lifetime
-	for i := range t.levels {
-		if t.levels[i].reached(sum) {
-			j.tier = i
-		}
-	}
-	if j.f.AssignedTier != "" && (j.f.AssignedUntil == 0 || j.f.AssignedUntil > j.now) {
-		j.tier = max(j.tier, t.find(j.f.AssignedTier))
-	}
-	if j.tier >= 0 {
-		j.d.Tier = t.levels[j.tier].name
-	}
-	if next := j.tier + 1; next < len(t.levels) {
-		l := &t.levels[next]
-		j.d.NextTier, j.d.NextMissing = l.name, max(l.threshold-sum, 0)
-		if l.exclusive {
-			j.d.NextMissing++
-		}
-	}
 }
 
 // finish writes the lines of the answer.

@@ -13,7 +13,8 @@ type judge struct {
 	d    *Decision
 	at   int64
 	now  int64
-	days almanac
+	days almanac // of the store
+	home almanac // of the programme: months of tiers, dated events
 
 	local     moment
 	localDone bool
@@ -235,12 +236,9 @@ func birthdayNear(day int32, month, dom uint8, before, after int32) bool {
 	if month == 0 || dom == 0 {
 		return false
 	}
-	if month == 2 && dom == 29 {
-		dom = 28
-	}
 	year, _, _ := civil(day)
 	for y := year - 1; y <= year+1; y++ {
-		b := dayNumber(y, month, dom)
+		b := birthdayOf(y, month, dom)
 		if day >= b-before && day <= b+after {
 			return true
 		}
@@ -257,21 +255,22 @@ func (j *judge) checkHistory(c *check) bool {
 	case factFirst:
 		return j.f.FirstPurchase == c.want
 	case factSpent:
-		sum := j.spentSince(c.within)
+		sum := j.spent(c)
 		return sum > c.from || sum == c.from && !c.above
 	}
 	return false
 }
 
-// spentSince sums what was paid on the days of a window that ends at the
-// server's time.
-func (j *judge) spentSince(within Term) int64 {
-	from := within.addTo(j.days.dayOf(j.now), -1)
+// spent sums what was paid on the days of a window that ends at the server's
+// time, perhaps at some stores only.
+func (j *judge) spent(c *check) int64 {
+	from := c.within.addTo(j.days.dayOf(j.now), -1)
+	if len(c.places) == 0 {
+		return j.f.spentFrom(from)
+	}
 	var sum int64
-	for i := range j.f.Days {
-		if j.f.Days[i].Day >= from {
-			sum += j.f.Days[i].Spent
-		}
+	for _, key := range c.places {
+		sum += j.f.countedFrom(key, from)
 	}
 	return sum
 }

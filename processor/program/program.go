@@ -35,6 +35,9 @@ type Program struct {
 	discounts discounts
 	earn      earnRules
 	redeem    redeemRules
+	events    eventRules
+	places    []place // whose sums conditions ask for
+	profile   bool    // rules ask for the member's birthday or tags
 
 	holdDefault int64 // seconds
 	holdMax     int64

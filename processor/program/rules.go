@@ -104,32 +104,8 @@ type check struct {
 	want     bool // factFirst
 	goods    int  // factReceiptHas: a selector
 	quantity int64
+	places   []uint64 // factSpent: counters of what was paid at some stores
 	because  string
-}
-
-// level is a tier. A threshold of 0 that isn't exclusive is everybody's.
-type level struct {
-	name      string
-	threshold int64
-	exclusive bool // above: the sum itself doesn't count
-}
-
-func (l *level) reached(sum int64) bool {
-	return sum > l.threshold || sum == l.threshold && !l.exclusive
-}
-
-// tiers are reached by the lifetime sum.
-type tiers struct {
-	levels []level
-}
-
-func (t *tiers) find(name string) int {
-	for i := range t.levels {
-		if t.levels[i].name == name {
-			return i
-		}
-	}
-	return -1
 }
 
 // ceiling bounds what rules give on a line, as a share of it.

@@ -18,7 +18,6 @@ var update = flag.Bool("update", false, "rewrite the expected lines of testdata/
 //
 //	== E1 percent of the purchase       begins a scenario; ids come first
 //	# a remark
-//	suppose birthdays and tags are known   else conditions on them are refused
 //	programme:                          an indented document follows
 //	member card, 1000.00 points         who buys (see teller.member)
 //	store S1, group north               where (see teller.store)
@@ -96,8 +95,6 @@ func (t *teller) play(line string, doc []string) []string {
 		return nil
 	case "programme:":
 		return t.programme(strings.Join(doc, "\n"))
-	case "suppose": // "suppose birthdays and tags are known"
-		t.unfed = nil
 	case "member":
 		t.member(rest)
 	case "store":

@@ -54,7 +54,7 @@ func TestSchemaTakesWhatCompiles(t *testing.T) {
 	}
 	compiled := 0
 	for name, doc := range scenarioDocuments(t) {
-		if p, _ := compile(doc, nil); p == nil {
+		if p, _ := Compile(doc); p == nil {
 			continue
 		}
 		compiled++
@@ -149,7 +149,7 @@ func TestSchemaAndCompilerKnowTheSameKeys(t *testing.T) {
 		doc, err := json.Marshal(wrap(map[string]any{stranger: 1}))
 		require.NoError(t, err)
 		require.True(t, refusesStranger(s.Validate(instance(t, doc))), "the schema takes an unknown key at %q", path)
-		_, problems := compile(doc, nil)
+		_, problems := Compile(doc)
 		at := child(path, stranger)
 		for _, p := range problems {
 			if list, ok := strings.CutPrefix(p.Message, "unknown key; known here are "); ok && p.Path == at {
@@ -202,7 +202,7 @@ func TestSchemaRefusesSlips(t *testing.T) {
 		"text for true":       "program: p\ncurrency: KZT\ndiscounts: {rules: [{name: a, give: {every: 6, percent: 1, across_receipts: yes please}}]}",
 	} {
 		require.Error(t, s.Validate(instance(t, []byte(doc))), name)
-		_, problems := compile([]byte(doc), nil)
+		_, problems := Compile([]byte(doc))
 		require.NotEmpty(t, problems, name)
 	}
 }

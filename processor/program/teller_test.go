@@ -15,11 +15,10 @@ type teller struct {
 	facts Facts
 	at    int64
 	d     Decision
-	unfed map[string]bool
 }
 
 func newTeller() *teller {
-	t := &teller{unfed: unfed}
+	t := &teller{}
 	t.member("code")
 	return t
 }
@@ -37,7 +36,7 @@ func complete(doc string) string {
 
 // programme compiles a document and says what is wrong with it.
 func (t *teller) programme(doc string) []string {
-	p, problems := compile([]byte(complete(doc)), t.unfed)
+	p, problems := Compile([]byte(complete(doc)))
 	var out []string
 	for _, pr := range problems {
 		out = append(out, fmt.Sprintf("%s: %s", pr.Path, pr.Message))

@@ -1,0 +1,294 @@
+package program
+
+import "tillgate/protocol"
+
+// eventKind is when an event happens.
+type eventKind uint8
+
+const (
+	onCustom     eventKind = iota // somebody tells of it
+	onRegistered                  // the member registers
+	onFirst                       // with the first purchase
+	onBought                      // with a purchase of some goods
+	onBirthday                    // at 00:00 of a day, in the programme's zone
+	onInactive                    // likewise
+)
+
+// eventNames are the events that the server notices by itself.
+var eventNames = map[string]eventKind{
+	"registered": onRegistered, "first_purchase": onFirst, "bought": onBought,
+	"birthday": onBirthday, "inactive": onInactive,
+}
+
+// event is an entry of `events`: a gift, a tier or both.
+type event struct {
+	event    string
+	name     string
+	kind     eventKind
+	when     *cond
+	goods    int
+	before   int32 // onBirthday: days
+	after    Term  // onInactive
+	repeat   bool  // onCustom
+	points   int64
+	own      bool // has a lot of its own
+	lotAfter Term
+	lotLife  Term
+	tier     int    // level, −1 for none
+	term     Term   // of the tier; zero: without end
+	key      uint64 // of the counter that says what was given
+}
+
+type eventRules struct {
+	list     []event
+	purchase bool // some come with purchases
+	dated    bool // some have a date
+	tiers    bool // purchases buy tiers
+}
+
+// Dated reports whether events of the programme have dates: then accounts are
+// looked at when [Program.NextDate] has come.
+func (p *Program) Dated() bool { return p.events.dated }
+
+// NeedsProfile reports whether rules ask for what is personal:
+// Facts.BirthMonth, BirthDay and Tags.
+func (p *Program) NeedsProfile() bool { return p.profile }
+
+// gift gives an event's points and, but for purchases, its tier: what is
+// bought is counted, and assigned when the purchase is booked
+// ([Program.Bought]).
+func (j *judge) gift(e *event, days *almanac) {
+	d := j.d
+	if e.points > 0 {
+		lot := EarnedLot{Points: e.points, Own: e.own}
+		lot.Active, lot.Expires = lotDates(e.lotAfter, e.lotLife, j.at, days)
+		d.Gifts = append(d.Gifts, Gift{Rule: e.name, Lot: lot})
+	}
+	d.Rules = append(d.Rules, protocol.RuleResult{Rule: e.name, Points: e.points})
+	if e.tier >= 0 && e.kind != onFirst && e.kind != onBought {
+		given := j.p.prolong(Assigned{j.f.AssignedTier, j.f.AssignedUntil}, e, 1, j.at, j.now)
+		if d.Grant != "" {
+			given = j.p.Assign(Assigned{d.Grant, d.GrantUntil}, given, j.now)
+		}
+		if given.Tier != j.f.AssignedTier || given.Until != j.f.AssignedUntil {
+			d.Grant, d.GrantUntil = given.Tier, given.Until
+		}
+	}
+}
+
+// count changes a counter for the whole receipt; line counts from 1.
+func (j *judge) count(key uint64, n int64, line int) {
+	j.d.Counts = append(j.d.Counts, CountChange{Count: Count{Key: key, Value: n}, Line: line})
+}
+
+// Why an event gives nothing.
+const (
+	becauseNotFirst = "it is not the member's first purchase"
+	becauseReserved = "another purchase that is under way has it"
+	becauseGiven    = "it has been given before"
+)
+
+// purchaseEvents gives what comes with a purchase: a first purchase's gift, of
+// which the hold reserves the only one, and what goods bring.
+func (j *judge) purchaseEvents() {
+	if !j.p.events.purchase || !j.f.Present || j.f.NoEarn || j.d.Total == 0 {
+		return
+	}
+	for k := range j.p.events.list {
+		switch e := &j.p.events.list[k]; e.kind {
+		case onFirst:
+			if j.mayBeFirst(e) && j.holds(e.when, e.name) {
+				j.count(e.key, 1, 0)
+				j.gift(e, &j.days)
+			}
+		case onBought:
+			if j.applies(e.when, e.goods, e.name) {
+				j.countBought(e)
+				j.gift(e, &j.days)
+			}
+		}
+	}
+}
+
+func (j *judge) mayBeFirst(e *event) bool {
+	if !j.f.FirstPurchase {
+		j.skip(e.name, becauseNotFirst)
+		return false
+	}
+	if j.f.counted(e.key, 0) > 0 {
+		j.skip(e.name, becauseReserved)
+		return false
+	}
+	return true
+}
+
+// countBought counts the units that buy a tier, by line: a return of a line
+// gives them back.
+func (j *judge) countBought(e *event) {
+	if e.tier < 0 {
+		return
+	}
+	for i := range j.lines {
+		if !j.picks(e.goods, i) {
+			continue
+		}
+		line := i + 1
+		if len(j.r.Lines) == 0 {
+			line = 0
+		}
+		j.count(e.key, max(j.units[i], 1), line)
+	}
+}
+
+// Happen says what an event gives that is no purchase: "registered", or one
+// that somebody tells of. Its gifts, counters and tier stand in d, and the tier
+// in force before it. Conditions about a receipt see an empty one.
+func Happen(p *Program, what string, f *Facts, r *protocol.Request, at int64, d *Decision) {
+	j := d.outside(p, f, r, at)
+	defer j.end()
+	if what == "registered" {
+		j.registered()
+		return
+	}
+	for k := range p.events.list {
+		e := &p.events.list[k]
+		if e.kind != onCustom || e.event != what || !j.holds(e.when, e.name) {
+			continue
+		}
+		if !e.repeat {
+			if j.f.counted(e.key, 0) > 0 {
+				j.skip(e.name, becauseGiven)
+				continue
+			}
+			j.count(e.key, 1, 0)
+		}
+		j.gift(e, &j.home)
+	}
+}
+
+// outside begins a decision about something that is no purchase.
+func (d *Decision) outside(p *Program, f *Facts, r *protocol.Request, at int64) *judge {
+	d.Reset()
+	j := &d.scratch.judge
+	j.begin(p, f, r, clampMoment(at), d)
+	j.measure()
+	j.pick()
+	j.tierNow()
+	return j
+}
+
+// registered gives what a registration brings: the events of that name, and
+// the birthday's if the member comes between its day and the birthday.
+func (j *judge) registered() {
+	today := j.home.dayOf(j.at)
+	for k := range j.p.events.list {
+		switch e := &j.p.events.list[k]; e.kind {
+		case onRegistered:
+			if j.holds(e.when, e.name) {
+				j.gift(e, &j.home)
+			}
+		case onBirthday:
+			e.birthdays(j.f, today, func(year, day int32) {
+				if day-e.before <= today && today <= day {
+					j.birthday(e, year)
+				}
+			})
+		}
+	}
+}
+
+// Fall says what dated events give whose moments lie in [from, to]; it is
+// decided as of to.
+func Fall(p *Program, f *Facts, r *protocol.Request, from, to int64, d *Decision) {
+	j := d.outside(p, f, r, to)
+	defer j.end()
+	for k := range p.events.list {
+		switch e := &p.events.list[k]; e.kind {
+		case onBirthday:
+			e.birthdays(f, j.home.dayOf(from), func(year, day int32) {
+				if at := j.home.start(day - e.before); from <= at && at <= to {
+					j.birthday(e, year)
+				}
+			})
+		case onInactive:
+			if at := e.absence(f, &j.home); at != 0 && from <= at && at <= to && j.holds(e.when, e.name) {
+				j.note(e, 1, f.LastPurchase)
+				j.gift(e, &j.home)
+			}
+		}
+	}
+}
+
+// note sets the counter that keeps an event from happening twice.
+func (j *judge) note(e *event, value, at int64) {
+	j.d.Counts = append(j.d.Counts, CountChange{Set: true, Count: Count{Key: e.key, Value: value, At: at}})
+}
+
+// birthday gives the gift of a year, once: its counter is the last year that
+// had one.
+func (j *judge) birthday(e *event, year int32) {
+	if j.holds(e.when, e.name) {
+		j.note(e, int64(year), 0)
+		j.gift(e, &j.home)
+	}
+}
+
+// birthdays calls fn for the birthdays around a day that have had no gift, in
+// order, with their years and days.
+func (e *event) birthdays(f *Facts, around int32, fn func(year, day int32)) {
+	if f.BirthMonth == 0 || f.BirthDay == 0 {
+		return
+	}
+	given := f.counted(e.key, 0)
+	now, _, _ := civil(around)
+	for year := now - 1; year <= now+2; year++ {
+		if int64(year) > given {
+			fn(year, birthdayOf(year, f.BirthMonth, f.BirthDay))
+		}
+	}
+}
+
+// birthdayOf is the day of a year's birthday: 29 February counts as the 28th.
+func birthdayOf(year int32, month, dom uint8) int32 {
+	if month == 2 && dom == 29 {
+		dom = 28
+	}
+	return dayNumber(year, month, dom)
+}
+
+// absence is the moment at which the member has been away for the event's term;
+// 0 if there is no purchase, or this absence has had its gift.
+func (e *event) absence(f *Facts, days *almanac) int64 {
+	if f.LastPurchase == 0 {
+		return 0
+	}
+	if c := f.find(e.key, 0); c != nil && c.At == f.LastPurchase {
+		return 0
+	}
+	return e.after.from(f.LastPurchase, days)
+}
+
+// NextDate is the first moment after another, unix ns, at which a dated event
+// of the programme falls due for a member; 0 if there is none. It is that or
+// earlier if the facts change by then.
+func (p *Program) NextDate(f *Facts, after int64) int64 {
+	days := almanac{zone: p.zone}
+	next := int64(never)
+	meet := func(at int64) {
+		if at > after {
+			next = min(next, at)
+		}
+	}
+	for k := range p.events.list {
+		switch e := &p.events.list[k]; e.kind {
+		case onBirthday:
+			e.birthdays(f, days.dayOf(after), func(_, day int32) { meet(days.start(day - e.before)) })
+		case onInactive:
+			meet(e.absence(f, &days))
+		}
+	}
+	if next == never {
+		return 0
+	}
+	return next
+}
