@@ -166,7 +166,7 @@ func TestTrial(t *testing.T) {
 	var steps []string
 	rep, err := Run(t.Context(), Options{
 		Binary: binary, Data: filepath.Join(dir, "data"), HTTP: true, ISO: true, Members: 1000,
-		Length: 100 * time.Millisecond, Repeats: 2, Connections: 8, InFlight: 4, Rate: 400,
+		Length: 500 * time.Millisecond, Repeats: 2, Connections: 8, InFlight: 4, Rate: 400,
 		Peer: peer.Command(itself), Log: os.Stderr, Step: func(name string, _ time.Duration) { steps = append(steps, name) },
 	})
 	require.NoError(t, err)
