@@ -47,6 +47,7 @@ type Ledger struct {
 	couriers chan struct{} // wakes the courier
 	filter   *dupFilter
 	shared   shared
+	links    *linkCache
 	waker    atomic.Pointer[Waker]
 	stats    counters
 	clock    clock

@@ -42,6 +42,9 @@ type Options struct {
 	// in accounts of up to 1 KiB: 100,000 by default. A larger one counts as
 	// several.
 	HotAccounts int
+	// LinkCache bounds the identifiers that are kept in memory with what they
+	// lead to: 500,000 by default, some 80 bytes each. Negative for none.
+	LinkCache int
 	// MinFreeDisk is the room below which nothing is accepted any more, in
 	// bytes: 1 GiB by default, enough for the memtables and a compaction;
 	// negative for none.
@@ -95,6 +98,7 @@ func (o Options) withDefaults() (Options, error) {
 	set(&o.CacheBytes, 256<<20)
 	set(&o.MemTableBytes, 64<<20)
 	set(&o.HotAccounts, 100_000)
+	set(&o.LinkCache, 500_000)
 	set(&o.MinFreeDisk, 1<<30)
 	set(&o.WindowRecords, 1000)
 	set(&o.WindowAge, time.Minute)

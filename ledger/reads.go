@@ -70,10 +70,16 @@ func (l *Ledger) Receipts(key Key) (entries []ReceiptEntry, err error) {
 // Link is what an identifier leads to; nil if nothing.
 func (l *Ledger) Link(key Key) (*Link, error) {
 	link := new(Link)
+	known, ok, changes := l.links.get(key)
+	if ok {
+		*link = known
+		return link, nil
+	}
 	ok, err := load(l.db, hashKey(nil, spaceLink, key), func(rec []byte) error { return decodeLink(rec, link) })
 	if !ok || err != nil {
 		return nil, err
 	}
+	l.links.put(key, link, changes)
 	return link, nil
 }
 

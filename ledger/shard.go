@@ -45,6 +45,7 @@ type shard struct {
 	more  bool  // the due index holds more than one round's
 
 	dirty   []*hot
+	links   []Key             // identifiers whose links the drain changes
 	overlay map[smallKey]span // what the drain has written, for reading it again
 	items   []item
 	buf     []byte // a record that is being made
@@ -205,6 +206,7 @@ func (s *shard) commit() {
 	s.drain = nil
 	s.dirty = s.dirty[:0]
 	clear(s.overlay)
+	defer func() { s.links = s.links[:0] }()
 	if d.batch.Empty() {
 		if len(d.tasks) == 0 {
 			s.release(d)
@@ -219,9 +221,11 @@ func (s *shard) commit() {
 	if !d.batch.Empty() {
 		d.wait = true
 		s.l.unsynced.Add(1)
+		s.l.links.forget(s.links)
 		if s.l.apply(d.batch) != nil {
 			return // the ledger has failed: nobody is answered
 		}
+		s.l.links.forget(s.links)
 	}
 	s.l.stats.drains.Add(1)
 	s.hot.trim()

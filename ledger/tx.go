@@ -378,8 +378,11 @@ func (s *shard) get(key []byte) (value []byte, ok bool, err error) {
 
 // set writes to the drain's batch. It copies both.
 func (s *shard) set(key, value []byte) {
-	if key[0] == spaceDups {
+	switch key[0] {
+	case spaceDups:
 		s.l.filter.add(Key(key[1:])) // before anybody can see the record
+	case spaceLink:
+		s.links = append(s.links, Key(key[1:]))
 	}
 	b := s.drain.batch
 	if err := b.Set(key, value, nil); err != nil {
@@ -389,6 +392,9 @@ func (s *shard) set(key, value []byte) {
 }
 
 func (s *shard) delete(key []byte) {
+	if key[0] == spaceLink {
+		s.links = append(s.links, Key(key[1:]))
+	}
 	if err := s.drain.batch.Delete(key, nil); err != nil {
 		panic(err)
 	}

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
+	"runtime/debug"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -43,6 +45,7 @@ type server struct {
 // newServer opens the ledger and puts the parts on it, up to the bound
 // listeners. Nothing is served before run. tell gets the story of the boot.
 func newServer(conf *config.Config, log *slog.Logger, tell func(part, format string, args ...any)) (*server, error) {
+	tuneMemory(conf.Memory)
 	s := &server{config: conf, log: log, registry: prometheus.NewRegistry(), fatal: make(chan error, 1)}
 	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, step := range []func(func(part, format string, args ...any)) error{
@@ -53,6 +56,16 @@ func newServer(conf *config.Config, log *slog.Logger, tell func(part, format str
 		}
 	}
 	return s, nil
+}
+
+// tuneMemory sets how garbage is collected, where the environment doesn't.
+func tuneMemory(m config.Memory) {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(m.GCPercent)
+	}
+	if os.Getenv("GOMEMLIMIT") == "" && m.Limit > 0 {
+		debug.SetMemoryLimit(m.Limit)
+	}
 }
 
 // openLedger begins: what was acknowledged before is there before anybody can ask.
