@@ -25,18 +25,8 @@ func (s *Switch) Store(merchant, store string) (zone *time.Location, group, part
 // as it is done when a receipt is judged. The line's tags are the directory's
 // then: only to be read.
 func (s *Switch) Describe(merchant string, l *protocol.Line) {
-	if l.SKU == "" {
-		return
-	}
-	p := s.directories.of(merchant).products[l.SKU]
-	if p == nil {
-		return
-	}
-	l.Category = orElse(l.Category, p.Category)
-	l.Brand = orElse(l.Brand, p.Brand)
-	l.Supplier = orElse(l.Supplier, p.Supplier)
-	if len(l.Tags) == 0 {
-		l.Tags = p.Tags
+	if p := s.directories.of(merchant).products[l.SKU]; p != nil && l.SKU != "" {
+		p.describe(l)
 	}
 }
 

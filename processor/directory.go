@@ -30,7 +30,7 @@ var maxRows = map[byte]int{dirStores: 100_000, dirProducts: 1_000_000, dirCashie
 // once or not at all.
 type directory struct {
 	stores    map[string]*storeRow
-	products  map[string]*Product
+	products  map[string]*productRow
 	cashiers  map[string]cashierRow
 	templates map[string]*cardTemplate
 }
@@ -41,9 +41,9 @@ type storeRow struct {
 	zone *time.Location // nil: the programme's
 }
 
-// Product is what rules ask of a product. It is shared by all who read it and
+// productRow is what rules ask of a product. It is shared by all who read it and
 // never changes. Price is the list price in minor units of money, 0 for none.
-type Product struct {
+type productRow struct {
 	Category, Brand, Supplier string
 	Tags                      []string
 	Price                     int64
@@ -195,8 +195,8 @@ func (p *pool) list(tags []string) []string {
 	return one
 }
 
-func (p *pool) product(e *protocol.ProductEntry) *Product {
-	return &Product{
+func (p *pool) product(e *protocol.ProductEntry) *productRow {
+	return &productRow{
 		Category: p.text(e.Category), Brand: p.text(e.Brand), Supplier: p.text(e.Supplier),
 		Tags: p.list(e.Tags), Price: e.Price,
 	}

@@ -1,5 +1,7 @@
 package processor
 
+import "tillgate/protocol"
+
 // lentTags are the tags that a line had of its own before the directory's were
 // put into it.
 type lentTags struct {
@@ -26,17 +28,27 @@ func (t *Task) products() {
 		if p == nil {
 			continue
 		}
-		l.Category = orElse(l.Category, p.Category)
-		l.Brand = orElse(l.Brand, p.Brand)
-		l.Supplier = orElse(l.Supplier, p.Supplier)
-		if l.Unpriced && l.Price == 0 {
-			l.Price = p.Price
-		}
-		if len(l.Tags) == 0 && len(p.Tags) > 0 {
-			t.lent = append(t.lent, lentTags{line: i, own: l.Tags})
-			l.Tags = p.Tags
+		own := l.Tags
+		if p.describe(l) {
+			t.lent = append(t.lent, lentTags{line: i, own: own})
 		}
 	}
+}
+
+// describe fills what a line leaves out. It reports whether the line's tags
+// are the product's now.
+func (p *productRow) describe(l *protocol.Line) (lent bool) {
+	l.Category = orElse(l.Category, p.Category)
+	l.Brand = orElse(l.Brand, p.Brand)
+	l.Supplier = orElse(l.Supplier, p.Supplier)
+	if l.Unpriced && l.Price == 0 {
+		l.Price = p.Price
+	}
+	if len(l.Tags) > 0 || len(p.Tags) == 0 {
+		return false
+	}
+	l.Tags = p.Tags
+	return true
 }
 
 // takeTagsBack gives lines that carry a product's tags their own room again:

@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -26,6 +27,7 @@ type shop struct {
 	fs     vfs.FS
 	clock  atomic.Int64
 	keys   int
+	shut   func() // closes switch and ledger; the test's end does, too
 }
 
 // morning is when tests begin: a Friday, 2026-11-20 12:00 in Almaty.
@@ -60,13 +62,17 @@ func (s *shop) open() {
 	require.NoError(s.t, err)
 	s.s, err = New(s.ledger, Options{Clock: s.clock.Load, Logger: slog.New(slog.NewTextHandler(testLog{s.t}, nil))})
 	require.NoError(s.t, err)
+	var once sync.Once
 	l, sw := s.ledger, s.s
-	s.t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-		defer cancel()
-		require.NoError(s.t, sw.Close(ctx))
-		require.NoError(s.t, l.Close())
-	})
+	s.shut = func() {
+		once.Do(func() {
+			ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+			defer cancel()
+			require.NoError(s.t, sw.Close(ctx))
+			require.NoError(s.t, l.Close())
+		})
+	}
+	s.t.Cleanup(s.shut)
 }
 
 // testLog shows what the switch logs with the test that caused it.
