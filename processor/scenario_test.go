@@ -74,6 +74,12 @@ func play(t *testing.T, file string) {
 			doc.WriteString(strings.TrimPrefix(rest, " ") + "\n")
 			continue
 		}
+		if name, ok := strings.CutPrefix(line, "programme "); ok {
+			text, err := os.ReadFile(filepath.Join(filepath.Dir(file), name))
+			require.NoError(t, err)
+			doc.Write(text)
+			continue
+		}
 		if line == "" || strings.HasPrefix(line, "#") || line == "programme" {
 			continue
 		}
@@ -139,6 +145,10 @@ func (d *day) do(line string) []string {
 		return d.again(w)
 	case "parked":
 		return d.parked()
+	case "register":
+		return d.register(w)
+	case "event":
+		return d.event(w)
 	}
 	r := d.request(w, line)
 	d.last = r
@@ -146,6 +156,9 @@ func (d *day) do(line string) []string {
 	d.said = wire(res)
 	if w.label != "" {
 		d.holds[w.label] = res.ID
+	}
+	if slices.Contains(w.about, "rules") {
+		return append(tell(res), tellRules(res)...)
 	}
 	return tell(res)
 }

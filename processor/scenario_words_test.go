@@ -34,6 +34,7 @@ func (d *day) request(w words, line string) protocol.Request {
 			r.Offline = true
 		case about == "advice":
 			r.ISO.Advice = true
+		case about == "rules": // tells them too
 		default:
 			id, named := d.holds[about]
 			require.True(d.t, named, "%s: no label %q", line, about)
@@ -84,6 +85,14 @@ func (d *day) fill(r *protocol.Request, w words) {
 			d.lines(r, v)
 		case "redeem":
 			d.redeem(r, v)
+		case "channel":
+			r.Channel = v
+		case "tender":
+			r.Payments = []protocol.Payment{{Tender: v}}
+		case "promo":
+			r.PromoCodes = strings.Split(v, ",")
+		case "cashier":
+			r.Cashier = v
 		case "key":
 			r.Key = v
 		case "of":
@@ -144,11 +153,13 @@ func (d *day) iso(r *protocol.Request, key, v string) {
 }
 
 // lines reads 1:700.00,2:2x300.00 as two lines, the second of two pieces at
-// 300.
+// 300. What follows another colon are the goods: 1:700.00:pastry is a category,
+// 1:700.00:sku=4601:tag=new:brand=b names more of them.
 func (d *day) lines(r *protocol.Request, v string) {
 	r.Lines, r.Total, r.HasBasket = nil, 0, true
 	for _, one := range strings.Split(v, ",") {
 		id, amount, _ := strings.Cut(one, ":")
+		amount, goods, _ := strings.Cut(amount, ":")
 		quantity := int64(1)
 		if n, price, several := strings.Cut(amount, "x"); several {
 			q, err := strconv.ParseInt(n, 10, 64)
@@ -157,6 +168,7 @@ func (d *day) lines(r *protocol.Request, v string) {
 		}
 		l := protocol.Line{ID: id, SKU: "sku" + id, Quantity: quantity * 1000, Price: minor(d.t, amount)}
 		l.Amount = l.Price * quantity
+		ofGoods(&l, goods)
 		r.Lines = append(r.Lines, l)
 		r.Total += l.Amount
 	}
