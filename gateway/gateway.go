@@ -21,6 +21,8 @@ type Parts struct {
 	Switch Switch
 	// Office may be nil: then exports and shift closings answer 503.
 	Office Office
+	// WhatIf may be nil: then drafts can't be replayed (503).
+	WhatIf WhatIf
 	Checks []Check
 	// Schema is the JSON Schema of the programme document.
 	Schema []byte

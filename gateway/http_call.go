@@ -37,6 +37,8 @@ func (h *httpEdge) dispatch(ctx *fasthttp.RequestCtx, start time.Time) {
 		h.ops(ctx, route.Call)
 	case protocol.CallExport:
 		h.export(ctx, who, param)
+	case protocol.CallWhatIf:
+		h.whatIf(ctx, who, start)
 	default:
 		h.exchange(ctx, route, param, who, start)
 	}

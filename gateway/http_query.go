@@ -40,6 +40,10 @@ var queries = map[protocol.Call][]param{
 		{"from", func(r *protocol.Request, v string) string { return readVersion(&r.Version, v) }},
 		{"to", func(r *protocol.Request, v string) string { return readVersion(&r.Against, v) }},
 	},
+	protocol.CallWhatIf: {
+		{"from", func(r *protocol.Request, v string) string { return readTime(&r.From, v) }},
+		{"to", func(r *protocol.Request, v string) string { return readTime(&r.To, v) }},
+	},
 	protocol.CallExport: {
 		{"from", func(r *protocol.Request, v string) string { return readTime(&r.From, v) }},
 		{"to", func(r *protocol.Request, v string) string { return readTime(&r.To, v) }},

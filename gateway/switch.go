@@ -28,6 +28,15 @@ type Office interface {
 	Export(ctx context.Context, w io.Writer, merchant string, from, to time.Time, format string) error
 }
 
+// WhatIf replays drafts of a programme over the receipts that were booked.
+type WhatIf interface {
+	// Begin checks a request and takes the place for its replay: there is one
+	// at a time. A nil run means that it is refused, by what is in out. Else
+	// run must be called once: when it returns nil the answer is in out; when
+	// ctx ends, it returns soon. progress may be called at any time within.
+	Begin(r *protocol.Request, out *protocol.Response) (run func(ctx context.Context, progress func(done, total int64)) error)
+}
+
 // Check is one thing that /readyz reports.
 type Check struct {
 	Name string

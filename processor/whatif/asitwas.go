@@ -66,18 +66,18 @@ func (r *replay) recall(m *member) {
 	switch op.Kind {
 	case ledger.KindAuthorize, ledger.KindAmend:
 		s := m.remember(op.Hold)
+		s.real, s.draft, s.own = figuresOf(op), figuresOf(op), op.EarnedLot
 		_, _, more := r.shop.Promised(op)
-		f := figuresOf(op)
-		*s = sale{id: op.Hold, real: f, draft: f, own: op.EarnedLot, held: &held{more: more, rules: ownRules(op)}}
+		s.open, s.more = true, append(s.more, more...)
+		s.rules = append(s.rules, op.Rules...)
 	case ledger.KindConfirm, ledger.KindAccrue, ledger.KindRedeem:
 		id := op.ID
 		if op.Kind == ledger.KindConfirm {
 			id = op.Parent
 		}
-		f := figuresOf(op)
-		*m.remember(id) = sale{
-			id: id, booked: true, real: f, draft: f, own: op.EarnedLot, pins: append([]ledger.LotPart(nil), op.Pins...),
-		}
+		s := m.remember(id)
+		s.real, s.draft, s.own, s.booked = figuresOf(op), figuresOf(op), op.EarnedLot, true
+		s.pins = append(s.pins, op.Pins...)
 	case ledger.KindVoid:
 		m.forget(op.Parent)
 	case ledger.KindReturn:
@@ -93,9 +93,6 @@ func (r *replay) recall(m *member) {
 		}
 	}
 }
-
-// ownRules are the rules of a record, whose names lie in it.
-func ownRules(op *ledger.Operation) []ledger.Rule { return append([]ledger.Rule(nil), op.Rules...) }
 
 // recallReturn remembers what came back of a sale before the period; sign −1
 // is the reversal of a return.

@@ -55,11 +55,10 @@ func (r *replay) receipt(op *ledger.Operation, wish int64) {
 	}
 	for i := range op.Lines {
 		l := &op.Lines[i]
-		line := protocol.Line{
+		lines = append(lines, protocol.Line{
 			ID: l.ID, SKU: l.SKU, Category: l.Category, Quantity: l.Quantity, Price: l.Price, Amount: l.Amount,
-		}
-		r.shop.Describe(r.q.Merchant, &line)
-		lines = append(lines, line)
+		})
+		r.shop.Describe(r.q.Merchant, &lines[i])
 	}
 	q.Lines = lines
 }
@@ -87,7 +86,7 @@ func (r *replay) know(a *ledger.Account, op *ledger.Operation) {
 		Now:           op.Time,
 		Days:          f.Days[:0],
 	}
-	f.Identified, f.SpendByID, r.more = r.shop.Promised(op)
+	f.Identified, f.SpendByID, _ = r.shop.Promised(op)
 	if f.Identified == protocol.NoIdentifier {
 		// The record doesn't tell: whoever spent was allowed to.
 		f.Identified, f.SpendByID = protocol.ByID, true
@@ -121,9 +120,8 @@ func dayStart(at int64, zone *time.Location) int64 {
 	return time.Date(y, m, d, 0, 0, 0, 0, zone).UnixNano()
 }
 
-// rules are the rules of a decision, with their figures.
-func (r *replay) rules() []ledger.Rule {
-	list := make([]ledger.Rule, 0, len(r.decision.Rules))
+// rules appends the rules of a decision, with their figures.
+func (r *replay) rules(list []ledger.Rule) []ledger.Rule {
 	for _, x := range r.decision.Rules {
 		list = append(list, ledger.Rule{Name: x.Rule, Points: x.Points, Discount: x.Discount})
 	}

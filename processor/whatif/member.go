@@ -23,7 +23,8 @@ const maxUndo = 8
 type member struct {
 	real  ledger.Account
 	draft *ledger.Account // nil as long as it is the real one
-	sales []sale          // the oldest first
+	sales []sale          // at most maxSales, in no order
+	turn  int             // which of them is the next to be forgotten
 	gain  int64           // money: what the draft has let off and taken in points beyond what was
 	count int64           // receipts in the period
 }
@@ -55,18 +56,14 @@ func (f *figures) plus(g figures, sign int64) {
 type sale struct {
 	id     ledger.OpID
 	booked bool
+	open   bool // a hold whose figures wait for their confirm
 	real   figures
 	draft  figures
 	own    ledger.LotPart   // under the draft: its own lot
 	pins   []ledger.LotPart // under the draft: what it has consumed, in order
-	held   *held            // of a hold: what its confirm books besides
+	more   []ledger.LotPart // of a hold, under the draft: lots with a term of their own
+	rules  []ledger.Rule    // of a hold, under the draft
 	back   *back            // what has come back; nil for nothing
-}
-
-// held is what a hold has promised under the draft beside its figures.
-type held struct {
-	more  []ledger.LotPart // lots with a term of their own
-	rules []ledger.Rule
 }
 
 // back is what has come back of a sale.
@@ -95,34 +92,53 @@ func (m *member) sale(id ledger.OpID) *sale {
 	return nil
 }
 
-// remember makes room for a sale, or empties the one that is there.
+// remember is the sale of an authorization, emptied, or a new one.
 func (m *member) remember(id ledger.OpID) *sale {
 	if s := m.sale(id); s != nil {
-		*s = sale{id: id}
+		s.reset(id)
 		return s
 	}
-	if len(m.sales) == maxSales {
-		i := m.eldest()
-		m.sales = slices.Delete(m.sales, i, i+1)
+	return m.begin(id)
+}
+
+// begin is a new sale. It may take the place of an old one.
+func (m *member) begin(id ledger.OpID) *sale {
+	if len(m.sales) < maxSales {
+		m.sales = append(m.sales, sale{id: id})
+		return &m.sales[len(m.sales)-1]
 	}
-	m.sales = append(m.sales, sale{id: id})
-	return &m.sales[len(m.sales)-1]
+	s := m.eldest()
+	s.reset(id)
+	return s
 }
 
 // eldest is the oldest sale that may be forgotten: not a hold that is open, if
 // there is another.
-func (m *member) eldest() int {
+func (m *member) eldest() *sale {
 	a := &m.real
 	if m.draft != nil {
 		a = m.draft
 	}
-	i := slices.IndexFunc(m.sales, func(s sale) bool { return s.booked || a.Hold(s.id) == nil })
-	return max(i, 0)
+	for range maxSales {
+		s := &m.sales[m.turn]
+		m.turn = (m.turn + 1) % maxSales
+		if s.booked || a.Hold(s.id) == nil {
+			return s
+		}
+	}
+	return &m.sales[m.turn]
+}
+
+// reset empties a sale and keeps the room of its lists.
+func (s *sale) reset(id ledger.OpID) {
+	*s = sale{id: id, pins: s.pins[:0], more: s.more[:0], rules: s.rules[:0]}
 }
 
 // forget forgets a sale.
 func (m *member) forget(id ledger.OpID) {
-	m.sales = slices.DeleteFunc(m.sales, func(s sale) bool { return s.id == id })
+	if s := m.sale(id); s != nil {
+		s.reset(0)
+	}
 }
 
 // fork begins the draft's account: until then both were one.

@@ -64,7 +64,7 @@ type replay struct {
 	request  protocol.Request
 	facts    program.Facts
 	decision program.Decision
-	more     []ledger.LotPart
+	named    []ledger.Rule // of the decision
 
 	tally tally
 }

@@ -30,9 +30,9 @@ func (r *replay) hold(m *member) error {
 	mine.Pins, _ = p.spend(f.points, mine.Pins)
 	p.tidy()
 	own, more := r.lots()
-	*m.remember(op.Hold) = sale{
-		id: op.Hold, real: figuresOf(op), draft: f, own: own, held: &held{more: more, rules: r.rules()},
-	}
+	s := m.remember(op.Hold)
+	s.real, s.draft, s.own = figuresOf(op), f, own
+	s.open, s.more, s.rules = true, append(s.more, more...), r.rules(s.rules)
 	return ledger.Apply(a, mine)
 }
 
@@ -58,7 +58,7 @@ func (r *replay) release(m *member) error {
 func (r *replay) confirm(m *member) error {
 	op := &r.op
 	s := m.sale(op.Parent)
-	if s == nil || s.held == nil {
+	if s == nil || !s.open {
 		r.tally.guessed.Forgotten++
 		if err := r.drop(m, op.Parent); err != nil {
 			return err
@@ -74,16 +74,15 @@ func (r *replay) confirm(m *member) error {
 	p.extend(extend)
 	if h := a.Hold(op.Parent); h != nil {
 		mine.Drop = op.Parent
-		s.pins = capture(p, h.Pins, s.draft.points, extend)
+		s.pins = capture(p, h.Pins, s.draft.points, extend, s.pins)
 	} else {
 		var missing int64
-		if s.pins, missing = p.spend(s.draft.points, nil); missing > 0 {
+		if s.pins, missing = p.spend(s.draft.points, s.pins); missing > 0 {
 			p.owe(missing)
 		}
 	}
-	more, rules := s.held.more, s.held.rules
-	s.held = nil
-	return r.sold(m, s, more, rules)
+	s.open = false
+	return r.sold(m, s, s.more, s.rules)
 }
 
 // zone notes the zone of the record's store.
@@ -96,8 +95,8 @@ func (r *replay) zone() {
 }
 
 // capture takes what is booked out of a hold's pins, first what ends first, and
-// gives the rest back to their lots.
-func capture(p points, pins []ledger.LotPart, need, extend int64) (used []ledger.LotPart) {
+// gives the rest back to their lots; used gets the parts.
+func capture(p points, pins []ledger.LotPart, need, extend int64, used []ledger.LotPart) []ledger.LotPart {
 	for _, pin := range pins {
 		pin.Expires = end(pin, extend)
 		part := pin
@@ -133,17 +132,19 @@ func (r *replay) sell(m *member) error {
 	op, a := &r.op, m.draft
 	f := r.judge(a)
 	own, more := r.lots()
-	id := op.ID
+	var s *sale
 	if op.Kind == ledger.KindConfirm {
-		id = op.Parent
+		s = m.remember(op.Parent)
+	} else {
+		s = m.begin(op.ID)
 	}
-	s := m.remember(id)
 	s.real, s.draft, s.own = figuresOf(op), f, own
 	r.book()
 	p := points{a: a, now: op.Time}
 	p.extend(r.decision.ExtendTo)
-	s.pins, _ = p.spend(f.points, nil)
-	return r.sold(m, s, more, r.rules())
+	s.pins, _ = p.spend(f.points, s.pins)
+	r.named = r.rules(r.named[:0])
+	return r.sold(m, s, more, r.named)
 }
 
 // sold books what every sale does once its points are taken, and counts it on

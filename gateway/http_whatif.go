@@ -1,0 +1,123 @@
+package gateway
+
+import (
+	"context"
+	"io"
+	"net"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"tillgate/protocol"
+)
+
+// sign is how often a replay that is under way shows that it is alive: with a
+// space, which JSON allows in front of a document. It keeps proxies from giving
+// up, and it is how the server notices that the client has gone.
+const sign = time.Second
+
+// whatIf replays a draft. It may take minutes, and its answer has no first
+// byte before the last record is read: what is wrong with the request, and
+// what goes wrong within a second, is an answer with its status; later the
+// connection is cut off, as it is with exports.
+func (h *httpEdge) whatIf(ctx *fasthttp.RequestCtx, who *credential, start time.Time) {
+	r, out := &protocol.Request{}, &protocol.Response{Call: protocol.CallWhatIf}
+	bad := protocol.DecodeJSON(protocol.CallWhatIf, ctx.Request.Body(), r)
+	if bad == nil {
+		r.Caller = who.caller
+		bad = readQuery(ctx.QueryArgs(), r)
+	}
+	if bad == nil && h.gw.parts.WhatIf == nil {
+		bad = &protocol.Refusal{Code: protocol.Unavailable, Detail: "drafts can't be replayed at the moment"}
+	}
+	if bad != nil {
+		h.refuseAs(ctx, protocol.CallWhatIf, bad)
+		return
+	}
+	run := h.gw.parts.WhatIf.Begin(r, out)
+	if run == nil {
+		h.render(ctx, nil, out)
+		h.meters.done(protocol.EdgeHTTP, protocol.CallWhatIf, out, start)
+		return
+	}
+	s := h.startReplay(ctx.Conn(), run, out)
+	select {
+	case <-s.ended:
+		if s.err != nil {
+			h.refuse(ctx, protocol.CallWhatIf, protocol.Unavailable, "", "the replay ended early; try again")
+			return
+		}
+		h.render(ctx, nil, out)
+	case <-time.After(sign):
+		head := &ctx.Response.Header
+		head.Set(fasthttp.HeaderCacheControl, "no-store")
+		head.SetContentType(out.ContentType())
+		ctx.Response.SetBodyStream(s, -1)
+	}
+	h.meters.done(protocol.EdgeHTTP, protocol.CallWhatIf, &protocol.Response{Code: protocol.Approved}, start)
+}
+
+// replayStream is the body of a replay's answer: spaces until it is done, then
+// the report.
+type replayStream struct {
+	gw      *Gateway
+	ended   chan struct{} // closed when the replay has returned; err and out are its then
+	err     error
+	out     *protocol.Response
+	body    []byte // the rest of the report
+	shown   bool   // the report has been rendered
+	cancel  context.CancelFunc
+	conn    net.Conn
+	timeout time.Duration
+}
+
+func (h *httpEdge) startReplay(conn net.Conn, run func(context.Context, func(done, total int64)) error, out *protocol.Response) *replayStream {
+	ctx, cancel := context.WithCancel(context.Background())
+	s := &replayStream{
+		gw: h.gw, ended: make(chan struct{}), out: out, cancel: cancel, conn: conn, timeout: h.options.WriteTimeout,
+	}
+	go func() {
+		defer close(s.ended)
+		defer cancel()
+		if s.err = run(ctx, func(int64, int64) {}); s.err != nil {
+			h.log.Warn("a replay ended early", "error", s.err)
+		}
+	}()
+	return s
+}
+
+// Read is called when the piece before has gone out. A server that stops ends
+// the replay: the client can ask again.
+func (s *replayStream) Read(p []byte) (int, error) {
+	if err := s.conn.SetWriteDeadline(time.Now().Add(s.timeout)); err != nil {
+		return 0, err
+	}
+	if !s.shown {
+		wait := time.NewTimer(sign)
+		defer wait.Stop()
+		select {
+		case <-wait.C:
+			if s.gw.stopping.Load() {
+				s.cancel()
+			}
+			return copy(p, " "), nil
+		case <-s.ended:
+		}
+		if s.err != nil {
+			return 0, s.err
+		}
+		s.body, s.shown = protocol.AppendJSON(nil, s.out), true
+	}
+	n := copy(p, s.body)
+	if s.body = s.body[n:]; n == 0 {
+		return 0, io.EOF
+	}
+	return n, nil
+}
+
+// Close is called when the answer is out or the client has gone: nobody waits
+// for the replay any more.
+func (s *replayStream) Close() error {
+	s.cancel()
+	return nil
+}
