@@ -123,6 +123,25 @@ func (e *encoder) rules(rules []RuleResult) {
 		if x.Discount != 0 {
 			e.number("discount", x.Discount)
 		}
+		if len(x.Lines) > 0 {
+			e.ruleLines(x.Lines)
+		}
+		e.close('}')
+	}
+	e.close(']')
+}
+
+// ruleLines renders, for `explain`, a rule's figure line by line.
+func (e *encoder) ruleLines(lines []RuleLine) {
+	e.begin("lines", '[')
+	for _, l := range lines {
+		e.open('{')
+		e.text("id", l.ID)
+		if l.Discount != 0 {
+			e.number("discount", l.Discount)
+		} else {
+			e.number("points", l.Points)
+		}
 		e.close('}')
 	}
 	e.close(']')
@@ -134,6 +153,15 @@ func (e *encoder) promo(promo []PromoResult) {
 		e.open('{')
 		e.text("code", x.Code)
 		e.number("points", x.Points)
+		if x.Discount != 0 {
+			e.number("discount", x.Discount)
+		}
+		if x.Tier != "" {
+			e.text("tier", x.Tier)
+		}
+		if x.Refused != "" {
+			e.text("refused", x.Refused)
+		}
 		e.close('}')
 	}
 	e.close(']')
@@ -157,6 +185,9 @@ func (e *encoder) hints(hints []Hint) {
 		e.open('{')
 		e.text("rule", x.Rule)
 		e.number("missing", x.Missing)
+		if x.Quantity != 0 {
+			e.quantity("quantity", x.Quantity)
+		}
 		e.text("gives", x.Gives)
 		e.close('}')
 	}

@@ -33,20 +33,36 @@ type RuleResult struct {
 	Rule     string
 	Points   int64
 	Discount int64
+	Lines    []RuleLine // its figure line by line, where the request asks for explanation
 }
 
-// PromoResult is what a promo code gave.
+// RuleLine is the part of a rule's figure that falls on one line: points or
+// money off, as the rule's. Line is the line's number, from 1.
+type RuleLine struct {
+	ID       string
+	Line     int
+	Points   int64
+	Discount int64
+}
+
+// PromoResult is what a promo code gave: points (hundredths), money off, a
+// tier. Refused is why it could not be used, a word of a closed set, "" if it
+// was; such a code gave nothing and is not used up.
 type PromoResult struct {
-	Code   string
-	Points int64
+	Code     string
+	Points   int64
+	Discount int64
+	Tier     string
+	Refused  string
 }
 
-// Hint says what is missing (minor units of money) to the next step and what
-// it gives.
+// Hint says what is missing to the next step and what it gives: Missing in
+// minor units of money, or Quantity in thousandths of a unit.
 type Hint struct {
-	Rule    string
-	Missing int64
-	Gives   string
+	Rule     string
+	Missing  int64
+	Quantity int64
+	Gives    string
 }
 
 // Skipped says why a rule that looked likely did not apply.

@@ -69,6 +69,8 @@ type Facts struct {
 
 	// Counts are the counters that rules keep, ordered by (Key, Bucket).
 	Counts []Count
+	// Promos are the request's promo codes, as the processor has found them.
+	Promos []PromoUse
 
 	BirthMonth, BirthDay uint8 // 0: not known
 	Tags                 []string

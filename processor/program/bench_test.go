@@ -48,6 +48,7 @@ func basket() (*protocol.Request, *Facts, int64) {
 		Present: true, Registered: true, Identified: protocol.ByCode, Available: 5_000_000,
 		Lifetime: 1_500_000, LastPurchase: at - 3*24*int64(time.Hour), BirthMonth: 3, BirthDay: 8,
 	}
+	f.Counts = []Count{{Key: CountKey("units", "sixth coffee"), Value: 5}}
 	for d := range int32(50) { // a weekly shopper's year
 		f.Days = append(f.Days, DaySum{LocalDay(at, time.UTC) - 7*d, 25_000})
 	}
@@ -104,6 +105,7 @@ func TestNoAllocations(t *testing.T) {
 	for _, p := range []*Program{sampleProgram(t), fullProgram(t)} {
 		r, f, at := basket()
 		r.Explain = true
+		f.Promos = []PromoUse{{Code: "SUMMER"}, {Code: "K7QM-3F2X-9B4T-1CAA", Entry: 1, Coupon: 7}}
 		var d Decision
 		Evaluate(p, f, r, at, &d)
 		require.Equal(t, protocol.Approved, d.Code, d.Detail)

@@ -41,6 +41,11 @@ type compiler struct {
 	reader
 	p    *Program
 	seen map[string]int // selectors by what they say, so that equal ones are asked once
+	says []string       // of each selector: what it says
+
+	section    section  // whose rules are being read
+	promoPaths []string // of each entry of promo_codes
+	looks      []lookBack
 }
 
 func (c *compiler) document(root *node) {
@@ -51,13 +56,20 @@ func (c *compiler) document(root *node) {
 	c.points(o)
 	c.lots(o)
 	c.tiers(o)
+	c.promoCodes(o)
+	c.section = sectionDiscounts
 	c.discounts(o)
+	c.section = sectionRedeem
 	c.redeem(o)
+	c.section = sectionEarn
 	c.earn(o)
+	c.section = sectionOther
 	c.events(o)
 	c.holds(o)
 	c.unavailable(o)
 	c.reporting(o)
+	c.resolveLooks()
+	c.uselessCodes()
 }
 
 func (c *compiler) head(o object) {

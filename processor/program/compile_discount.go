@@ -1,5 +1,7 @@
 package program
 
+import "strconv"
+
 // discounts reads the section of the same name.
 func (c *compiler) discounts(o object) {
 	d := &c.p.discounts
@@ -104,6 +106,18 @@ func (c *compiler) takePay(give object, r *discountRule) {
 		c.fail(give.at("pay"), "say how many of the units are paid, fewer than are taken: take: 4, pay: 3")
 	}
 	r.free = r.take - pay
+	r.gives = offOne(r)
+}
+
+// offOne says for hints what a complete group of units brings.
+func offOne(r *discountRule) string {
+	switch {
+	case r.rate < rateUnit:
+		return unscaled(int64(r.rate), 4) + " % off one"
+	case r.free > 1:
+		return strconv.FormatInt(r.free, 10) + " are free"
+	}
+	return "one is free"
 }
 
 func (c *compiler) every(give object, r *discountRule) {
@@ -113,8 +127,9 @@ func (c *compiler) every(give object, r *discountRule) {
 	if !give.has("percent") {
 		c.fail(give.path, "say what is taken off the unit: percent: 100 makes it free")
 	}
-	if give.flag("across_receipts") {
-		c.later(give.at("across_receipts"), "leave it out, and units count within one receipt")
+	r.gives = offOne(r)
+	if r.across = give.flag("across_receipts"); r.across {
+		r.key = CountKey("units", r.name)
 	}
 }
 

@@ -4,8 +4,6 @@ package program
 // doesn't have yet. Their form is checked, so that a slip shows now, and then
 // they are refused: a rule that is published works.
 func (c *compiler) unavailable(o object) {
-	c.laterList(o, "promo_codes", "leave the section out",
-		"code", "serial", "source", "partner", "give", "lot", "per_member", "limit", "from", "until")
 	c.laterList(o, "guard", "leave the section out, and watch the exports for unusual numbers",
 		"name", "kind", "per", "operations", "sum", "redeemed", "count", "within", "then")
 	for i, n := range o.list("guard") {

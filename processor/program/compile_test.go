@@ -29,8 +29,7 @@ func TestWholeDocument(t *testing.T) {
 		require.Contains(t, p.Message, "not available in this version")
 	}
 	require.ElementsMatch(t, []string{
-		"promo_codes", "guard", "referral",
-		"discounts.rules[6].give.across_receipts",
+		"guard", "referral",
 	}, paths)
 }
 

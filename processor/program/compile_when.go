@@ -37,6 +37,7 @@ func (c *compiler) goods(path string, n *node) int {
 	}
 	c.p.selectors = append(c.p.selectors, s)
 	c.seen[says] = len(c.p.selectors) - 1
+	c.says = append(c.says, says)
 	return c.seen[says]
 }
 
@@ -83,6 +84,7 @@ func (c *compiler) when(path string, n *node, reporting bool) *cond {
 		one, ok := c.condition(o, k, reporting)
 		if ok {
 			out.checks = append(out.checks, one)
+			out.promo = out.promo || one.kind == factPromo
 		}
 	}
 	c.contradictions(path, out)
@@ -138,9 +140,14 @@ func (c *compiler) condition(o object, name string, reporting bool) (check, bool
 		return c.spent(path, n, reporting)
 	case "receipt_has":
 		return c.receiptHas(path, n), true
+	case "promo_code":
+		return c.promoCondition(o, reporting), !reporting
+	case "bought":
+		return c.boughtCondition(path, n, reporting)
+	case "since_reached":
+		return c.sinceReachedCondition(path, n, reporting)
 	}
-	c.notYet(path, name, n, reporting)
-	return check{}, false
+	return c.sinceFirstCondition(path, n, reporting)
 }
 
 // brief lists names for a sentence; a long list is cut.
@@ -323,21 +330,6 @@ func (c *compiler) receiptHas(path string, n *node) check {
 	return out
 }
 
-// notYet refuses the conditions that need counters of their own.
-func (c *compiler) notYet(path, name string, n *node, reporting bool) {
-	known := map[string][]string{
-		"bought":        {"goods", "within", "quantity"},
-		"since_first":   {"rule", "within"},
-		"since_reached": {"sum", "within"},
-	}
-	if keys, ok := known[name]; ok {
-		c.object(path, n, keys...)
-	}
-	if !reporting {
-		c.later(path, "leave the condition out, or the rule that asks it")
-	}
-}
-
 // contradictions refuses conditions that can't hold together.
 func (c *compiler) contradictions(path string, w *cond) {
 	var within, before *check
@@ -353,7 +345,7 @@ func (c *compiler) contradictions(path string, w *cond) {
 			first = one.want
 		}
 	}
-	if first && (within != nil || before != nil) {
+	if first && (within != nil || before != nil) || neverSince(w) {
 		c.fail(path, "a first purchase has none before it, so this can never match; keep one of the conditions")
 	}
 	if within != nil && before != nil && within.within.longest() <= before.within.longest() {

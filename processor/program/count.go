@@ -15,8 +15,9 @@ type Count struct {
 type CountChange struct {
 	Count
 	Set bool
-	// Shared counts it for the merchant too, over all members.
-	Shared bool
+	// Shared counts it for the merchant too, over all members; Apart for the
+	// merchant alone.
+	Shared, Apart bool
 	// Line is the number, from 1, of the receipt's line that it counts: a return
 	// of the line takes its share back. 0: it goes back with the whole receipt.
 	Line int

@@ -9,22 +9,52 @@ import (
 func (j *judge) discount() {
 	c := &j.p.discounts
 	j.sum = j.d.Total
-	if !c.present {
+	byCode := j.promoCuts()
+	if !c.present && !byCode {
 		return
 	}
 	for i := range j.lines {
 		j.room[i] = j.cuttable(i)
 	}
+	j.row = resize(j.row, len(j.lines))
+	if c.present {
+		j.discountByRule()
+	}
+	if byCode {
+		j.discountByCode()
+	}
+}
+
+// matchDiscounts notes the rules that take part.
+func (j *judge) matchDiscounts() {
+	c := &j.p.discounts
 	j.matched = j.matched[:0]
 	for k := range c.rules {
-		if r := &c.rules[k]; j.applies(r.when, r.goods, r.name) {
-			j.matched = append(j.matched, k)
+		r := &c.rules[k]
+		if !j.applies(r.when, r.goods, r.name) {
+			continue
 		}
+		if r.across && !j.f.Present {
+			j.skip(r.name, becauseNobody)
+			continue
+		}
+		if r.kind == cutUnits {
+			j.nth = append(j.nth, k)
+		}
+		j.matched = append(j.matched, k)
+	}
+}
+
+// discountByRule lets the programme's own groups act.
+func (j *judge) discountByRule() {
+	c := &j.p.discounts
+	j.matchDiscounts()
+	if j.r.Explain {
+		j.cutLines = resize(j.cutLines, len(c.rules))
 	}
 	j.gains = resize(j.gains, len(c.rules))
 	j.best = resize(j.best, len(j.lines))
 	j.win = resize(j.win, len(j.lines))
-	j.row = resize(j.row, len(j.lines))
 	den := j.cutFactors()
 	for g := range c.groups {
 		j.cutGroup(g, den)
@@ -33,7 +63,11 @@ func (j *judge) discount() {
 		r := &c.rules[k]
 		switch {
 		case j.gains[k] > 0:
-			j.d.Rules = append(j.d.Rules, protocol.RuleResult{Rule: r.name, Discount: j.gains[k]})
+			one := protocol.RuleResult{Rule: r.name, Discount: j.gains[k]}
+			if j.r.Explain {
+				one.Lines = j.cutLines[k]
+			}
+			j.d.Rules = append(j.d.Rules, one)
 		case r.kind != cutMultiply:
 			j.skip(r.name, becauseLess)
 		}
@@ -99,7 +133,11 @@ func (j *judge) cutGroup(g int, den uint64) {
 			receipts = true
 		case r.kind == cutUnits:
 			clear(j.row)
-			j.unitFigures(r, j.row)
+			if r.across {
+				j.nthFigures(r, j.row)
+			} else {
+				j.unitFigures(r, j.row)
+			}
 			j.contendAll(m)
 		case r.kind == cutBundle:
 			clear(j.row)
@@ -228,6 +266,14 @@ func (r *discountRule) multiplied() bool {
 // takeOff books a rule's discount, spread in out.
 func (j *judge) takeOff(k int, money int64) {
 	j.gains[k] += money
+	if j.r.Explain {
+		j.cutLines[k] = j.perLine(false)
+	}
+	j.lower(money)
+}
+
+// lower takes a discount, spread in out, off the lines.
+func (j *judge) lower(money int64) {
 	j.d.Discount += money
 	for i, v := range j.out {
 		j.cut[i] += v
@@ -254,7 +300,7 @@ func (j *judge) minusReceipt(g int) bool {
 			continue
 		}
 		receipts++
-		give := j.minusWithin(r)
+		give := j.minusWithin(r.minus, r.goods)
 		if give > most && (c.priority || lines.less(mul64(uint64(give), rateUnit))) {
 			best, most = k, give
 		}
@@ -266,7 +312,7 @@ func (j *judge) minusReceipt(g int) bool {
 		return false
 	}
 	if receipts > 1 {
-		j.minusWithin(&c.rules[best]) // its weights again
+		j.minusWithin(c.rules[best].minus, c.rules[best].goods) // its weights again
 	}
 	Spread(most, j.weights, j.room, j.out)
 	j.takeOff(best, most)
@@ -283,16 +329,16 @@ func (j *judge) wonAny(m int) bool {
 	return false
 }
 
-// minusWithin is what a sum per receipt can take of the lines of its goods; it
-// leaves their weights.
-func (j *judge) minusWithin(r *discountRule) int64 {
+// minusWithin is what of a sum per receipt can be taken of the lines of its
+// goods; it leaves their weights.
+func (j *judge) minusWithin(minus int64, goods int) int64 {
 	var room int64
 	for i := range j.lines {
 		j.weights[i] = 0
-		if j.picks(r.goods, i) && j.room[i] > 0 {
+		if j.picks(goods, i) && j.room[i] > 0 {
 			j.weights[i] = j.net[i]
 			room += j.room[i]
 		}
 	}
-	return min(r.minus, room)
+	return min(minus, room)
 }

@@ -367,7 +367,7 @@ func (j *judge) bookEarn(den uint64) {
 			j.earned[i] += v
 		}
 		j.d.Earned += points
-		j.d.Rules = append(j.d.Rules, protocol.RuleResult{Rule: r.name, Points: points})
+		j.d.Rules = append(j.d.Rules, protocol.RuleResult{Rule: r.name, Points: points, Lines: j.perLine(true)})
 		j.bookLot(r, points)
 	}
 }

@@ -23,12 +23,16 @@ func Evaluate(p *Program, f *Facts, r *protocol.Request, at int64, d *Decision) 
 	}
 	j.pick()
 	j.tierNow()
+	j.promos()
 	j.discount()
 	if !j.redeemed() {
 		return
 	}
 	j.earn()
 	j.purchaseEvents()
+	j.redeemCodes()
+	j.tally()
+	j.hints()
 	j.finish()
 }
 
@@ -46,7 +50,8 @@ func (j *judge) begin(p *Program, f *Facts, r *protocol.Request, at int64, d *De
 	if f.Now != 0 {
 		j.now = clampMoment(f.Now)
 	}
-	j.localDone = false
+	j.localDone, j.asking, j.registers = false, 0, false
+	j.codes, j.nth, j.shown = j.codes[:0], j.nth[:0], j.shown[:0]
 	j.lines = r.Lines
 	if len(j.lines) == 0 {
 		j.anonymous[0] = protocol.Line{Quantity: 1000, Price: r.Total, Amount: r.Total}

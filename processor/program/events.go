@@ -98,6 +98,7 @@ func (j *judge) purchaseEvents() {
 		switch e := &j.p.events.list[k]; e.kind {
 		case onFirst:
 			if j.mayBeFirst(e) && j.holds(e.when, e.name) {
+				j.opens(e.when)
 				j.count(e.key, 1, 0)
 				j.gift(e, &j.days)
 			}

@@ -47,6 +47,13 @@ type judge struct {
 	runs, group                         []unitRun
 	parts, taken                        []int64
 	pieces                              []protocol.Piece
+	codes                               []promoState // of the request's promo codes
+	ceils                               []bool       // of each cap: it has goods and holds
+	nth                                 []int        // rules about N-th units whose conditions hold
+	asking                              int          // the rule being looked back on, its place in firsts + 1
+	registers                           bool         // no purchase: a registration
+	shown                               []protocol.RuleLine
+	cutLines                            [][]protocol.RuleLine // of each discount, with Explain
 }
 
 // resize gives a slice of n zeros that reuses s.
@@ -121,6 +128,7 @@ func (j *judge) applies(when *cond, goods int, rule string) bool {
 		j.skip(rule, becauseGoods)
 		return false
 	}
+	j.opens(when)
 	return true
 }
 
@@ -172,6 +180,8 @@ func (j *judge) check(c *check) bool {
 		return j.sum >= c.from && j.sum < c.to
 	case factReceiptHas:
 		return j.receiptHas(c)
+	case factPromo:
+		return j.carried(c.codes)
 	case factWeekdays, factHours, factBetween, factBirthday:
 		return j.checkCalendar(c)
 	}
@@ -257,6 +267,12 @@ func (j *judge) checkHistory(c *check) bool {
 	case factSpent:
 		sum := j.spent(c)
 		return sum > c.from || sum == c.from && !c.above
+	case factBought:
+		return j.boughtWithin(c)
+	case factSinceFirst:
+		return j.sinceFirst(c)
+	case factSinceReached:
+		return j.sinceReached(c)
 	}
 	return false
 }

@@ -39,6 +39,13 @@ type Program struct {
 	places    []place // whose sums conditions ask for
 	profile   bool    // rules ask for the member's birthday or tags
 
+	promos     []promo
+	promoCodes map[string]int // by the folded code
+	series     []int
+	bought     []boughtCounter
+	firsts     []firstUse
+	reached    []reachedSum
+
 	holdDefault int64 // seconds
 	holdMax     int64
 	late        LatePolicy

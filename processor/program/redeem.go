@@ -79,6 +79,7 @@ func (j *judge) tooWeak() string {
 func (j *judge) spendable() int64 {
 	rr := &j.p.redeem
 	j.sum = j.d.Total - j.d.Discount
+	j.ceilings()
 	var payable, eligible, room int64
 	for i := range j.lines {
 		payable += j.net[i]
@@ -104,11 +105,30 @@ func (j *judge) spendable() int64 {
 func (j *judge) receiptCap() uint64 {
 	rr := &j.p.redeem
 	for i := range rr.caps {
-		if c := &rr.caps[i]; c.goods == all && j.holds(c.when, "") {
+		if c := &rr.caps[i]; c.goods == all && j.holds(c.when, c.name) {
+			j.opens(c.when)
+			for k := i + 1; k < len(rr.caps) && j.r.Explain; k++ {
+				if rr.caps[k].goods == all {
+					j.skip(rr.caps[k].name, becauseEarlierCap)
+				}
+			}
 			return c.rate
 		}
 	}
 	return rr.cap
+}
+
+const becauseEarlierCap = "an earlier cap of the list is used"
+
+// ceilings finds which of the caps with goods hold for this receipt.
+func (j *judge) ceilings() {
+	rr := &j.p.redeem
+	j.ceils = resize(j.ceils, len(rr.caps))
+	for k := range rr.caps {
+		if c := &rr.caps[k]; c.goods != all {
+			j.ceils[k] = j.applies(c.when, c.goods, c.name)
+		}
+	}
 }
 
 // lineCap is a line's own ceiling: the first of `caps` with goods that picks
@@ -117,7 +137,7 @@ func (j *judge) lineCap(i int) int64 {
 	rr := &j.p.redeem
 	for k := range rr.caps {
 		c := &rr.caps[k]
-		if c.goods != all && j.picks(c.goods, i) && j.holds(c.when, "") {
+		if c.goods != all && j.ceils[k] && j.picks(c.goods, i) {
 			return share64(j.net[i], c.rate, rateUnit)
 		}
 	}

@@ -83,12 +83,17 @@ const (
 	factReceipt
 	factSpent
 	factReceiptHas
+	factPromo
+	factBought
+	factSinceFirst
+	factSinceReached
 	factCount
 )
 
 // cond is a compiled `when`: all of its checks must hold, in their order.
 type cond struct {
 	checks []check
+	promo  bool // one of them asks for a promo code
 }
 
 // check is one condition. Which fields count depends on its kind; because is
@@ -105,6 +110,8 @@ type check struct {
 	goods    int  // factReceiptHas: a selector
 	quantity int64
 	places   []uint64 // factSpent: counters of what was paid at some stores
+	codes    []int32  // factPromo: entries of promo_codes
+	ref      int      // factBought, factSinceFirst, factSinceReached: what it looks back on
 	because  string
 }
 
@@ -215,6 +222,9 @@ type discountRule struct {
 	free     int64 // of them, the cheapest, get rate off
 	num, den uint64
 	parts    []bundlePart
+	across   bool   // units are counted across receipts,
+	key      uint64 // by this counter
+	gives    string // of units, for hints
 }
 
 type discounts struct {
@@ -229,6 +239,7 @@ type discounts struct {
 // spendCap is an entry of `caps`: without goods a cap of the receipt, with
 // goods a ceiling of lines.
 type spendCap struct {
+	name  string // its place in the document, for Explain
 	when  *cond
 	goods int
 	rate  uint64

@@ -105,6 +105,10 @@ func (t *teller) play(line string, doc []string) []string {
 		t.facts.Now = t.moment(rest)
 	case "sells":
 		return t.sell(rest)
+	case "books":
+		return t.books()
+	case "registers":
+		return t.registers(rest)
 	case "spread":
 		return t.spread(rest)
 	case "returns":

@@ -173,6 +173,8 @@ func (t *teller) sell(said string) []string {
 			r.Cashier = rest
 		case "explained":
 			r.Explain = true
+		case "code", "coupon":
+			f.Promos = append(f.Promos, t.code(word, rest))
 		case "total":
 			r.Lines = nil
 		default:
@@ -244,7 +246,7 @@ func (t *teller) tell(r *protocol.Request) []string {
 		}
 	}
 	for _, one := range d.Rules {
-		out = append(out, list("rule "+one.Rule, "off", one.Discount, "points", one.Points))
+		out = append(out, list("rule "+one.Rule, "off", one.Discount, "points", one.Points)+shares(one.Lines))
 	}
 	if len(d.Lots) > 1 || len(d.Lots) == 1 && (d.Lots[0].Active != t.at || d.Lots[0].Expires != 0) {
 		for _, l := range d.Lots {
@@ -252,11 +254,16 @@ func (t *teller) tell(r *protocol.Request) []string {
 		}
 	}
 	for _, h := range d.Hints {
-		out = append(out, fmt.Sprintf("hint %s: %s more gives %s", h.Rule, money(h.Missing), h.Gives))
+		missing := money(h.Missing)
+		if h.Quantity != 0 {
+			missing = fmt.Sprint(h.Quantity / 1000)
+		}
+		out = append(out, fmt.Sprintf("hint %s: %s more gives %s", h.Rule, missing, h.Gives))
 	}
 	for _, s := range d.Skipped {
 		out = append(out, fmt.Sprintf("skipped %s: %s", s.Rule, s.Because))
 	}
+	out = append(out, t.tellCodes()...)
 	if d.Tier != "" && r.Explain {
 		out = append(out, list("tier "+d.Tier, "missing to "+d.NextTier, d.NextMissing))
 	}
