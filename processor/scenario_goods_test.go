@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -115,4 +116,32 @@ func (d *day) event(w words) []string {
 		return tell(res)
 	}
 	return append(append(tell(res), tellRules(res)...), tellLots("lots", res.EarnedLots))
+}
+
+// putStore tells of a store: shop F1 partner=fuel group=north.
+func (d *day) putStore(w words) {
+	r := d.office(protocol.CallPutStores, "")
+	r.Caller.Role = protocol.RoleAdmin
+	r.Stores = []protocol.StoreEntry{{ID: w.about[0], Partner: w.args["partner"], Group: w.args["group"]}}
+	d.approved(r)
+}
+
+// arrive waits until every transfer that has left an account has been booked
+// where it goes: they are delivered behind the answers.
+func (d *day) arrive() {
+	require.Eventually(d.t, func() bool {
+		left, arrived := 0, 0
+		for p := range d.ledger.Partitions() {
+			require.NoError(d.t, d.ledger.Journal(p, 0, func(_ ledger.OpID, record []byte) bool {
+				var op ledger.Operation
+				require.NoError(d.t, ledger.DecodeOperation(record, &op))
+				left += len(op.Transfers)
+				if op.Kind == ledger.KindPostIn {
+					arrived++
+				}
+				return true
+			}))
+		}
+		return left == arrived
+	}, 10*time.Second, time.Millisecond, "something never arrives")
 }

@@ -149,6 +149,12 @@ func (d *day) do(line string) []string {
 		return d.register(w)
 	case "event":
 		return d.event(w)
+	case "shop":
+		d.putStore(w)
+		return nil
+	case "arrive":
+		d.arrive()
+		return nil
 	}
 	r := d.request(w, line)
 	d.last = r

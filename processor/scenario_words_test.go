@@ -88,7 +88,7 @@ func (d *day) fill(r *protocol.Request, w words) {
 		case "channel":
 			r.Channel = v
 		case "tender":
-			r.Payments = []protocol.Payment{{Tender: v}}
+			r.Payments = []protocol.Payment{{Tender: v, Amount: 100}}
 		case "promo":
 			r.PromoCodes = strings.Split(v, ",")
 		case "cashier":
