@@ -33,6 +33,10 @@ type Count struct {
 type CountChange struct {
 	Count
 	Set bool
+	// Raise keeps the later of two marks instead of adding them: what was
+	// counted later by its date, of one date the larger. A merge brings marks so,
+	// like the year of the last birthday's gift.
+	Raise bool
 	// Shared counts it for the merchant too, over all accounts
 	// ([Tx.Take]).
 	Shared bool
@@ -56,7 +60,8 @@ func addCount(counts []Count, ch CountChange) []Count {
 		return counts
 	case !found:
 		return slices.Insert(counts, i, ch.Count)
-	case ch.Set:
+	case ch.Raise && (ch.At < counts[i].At || ch.At == counts[i].At && ch.Value <= counts[i].Value):
+	case ch.Set || ch.Raise:
 		counts[i] = ch.Count
 	default:
 		c := &counts[i]
@@ -120,6 +125,8 @@ func checkCounts(op *Operation) error {
 			return refuse(op, "a counter changes by %d", ch.Value)
 		case ch.Set && (op.Hold != 0 || ch.Shared || ch.Value < 0):
 			return refuse(op, "a counter that is set can be neither reserved nor shared")
+		case ch.Raise && (op.Kind != KindPostIn || ch.Set || ch.Shared || ch.Value < 0):
+			return refuse(op, "a mark is raised by what a merge brings alone")
 		case op.Hold != 0 && ch.Value < 0:
 			return refuse(op, "a hold reserves %d of a counter", ch.Value)
 		case int(ch.Line) > len(op.Lines):
@@ -139,6 +146,7 @@ const (
 	countSet = 1 << iota
 	countShared
 	countHasKey // in an account: the key differs from that of the one before
+	countRaise
 )
 
 func countChangeItem(c *coder, ch *CountChange) {
@@ -149,11 +157,14 @@ func countChangeItem(c *coder, ch *CountChange) {
 	if ch.Shared {
 		flags |= countShared
 	}
+	if ch.Raise {
+		flags |= countRaise
+	}
 	c.byte(&flags)
-	if flags&^(countSet|countShared) != 0 {
+	if flags&^(countSet|countShared|countRaise) != 0 {
 		c.fail("a malformed flag")
 	}
-	ch.Set, ch.Shared = flags&countSet != 0, flags&countShared != 0
+	ch.Set, ch.Shared, ch.Raise = flags&countSet != 0, flags&countShared != 0, flags&countRaise != 0
 	line := uint32(ch.Line)
 	c.uint32(&line)
 	if line > math.MaxUint16 {

@@ -127,7 +127,7 @@ func routeReferrer(t *Task) {
 		t.refuse(protocol.ReferrerNotAllowed, "referrer", "nobody invites oneself")
 	case !found:
 		t.refuse(protocol.MemberNotFound, "referrer", "the referrer is no member")
-	case !t.claim.has(t.s.friendsKey(r.Caller.Merchant, id)):
+	case !t.claim.has(t.s.friendsKey(r.Caller.Merchant, id)), !t.who.fresh && !t.claim.has(t.s.uplineKey(r.Caller.Merchant)):
 		t.refuse(protocol.Unavailable, "", "the referrer is being changed at this moment; try again")
 	default:
 		t.who.second = id
@@ -188,8 +188,8 @@ func (s *Switch) living(merchant string, id ledger.AccountID) (ledger.AccountID,
 const maxUpline = 64
 
 // refuseCircle walks up from a referrer: the member who registers must not be
-// above. Only a provisional member can be, because referrers are fixed at
-// registration.
+// above, nor anybody merged into it. Only a provisional member can be, because
+// referrers are fixed at registration.
 func (t *Task) refuseCircle(id ledger.AccountID) {
 	for range maxUpline {
 		if id == t.who.account {
@@ -197,14 +197,19 @@ func (t *Task) refuseCircle(id ledger.AccountID) {
 			return
 		}
 		a, err := t.s.ledger.Account(id)
-		if err != nil {
+		switch {
+		case err != nil:
 			t.internal("a referrer can't be read", err)
 			return
-		}
-		if a == nil || a.Referrer() == 0 {
+		case a == nil:
+			return
+		case a.Into != 0:
+			id = a.Into
+		case a.Referrer() != 0:
+			id = a.Referrer()
+		default:
 			return
 		}
-		id = a.Referrer()
 	}
 }
 

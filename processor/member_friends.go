@@ -1,6 +1,8 @@
 package processor
 
 import (
+	"errors"
+
 	"tillgate/ledger"
 	"tillgate/protocol"
 )
@@ -33,8 +35,15 @@ func (s *Switch) friendBeforeKey(merchant string, id ledger.AccountID) ledger.Ke
 	return s.ledger.Hash("friend before", merchant, id.String())
 }
 
+// uplineKey lets one provisional member of a merchant register under another
+// at a time.
+func (s *Switch) uplineKey(merchant string) ledger.Key { return s.ledger.Hash("upline", merchant) }
+
 // claimEnrol owns the identifiers of a registration, and the list of friends
-// of who invited it.
+// of who invited it. A provisional member may have friends already, so it may
+// stand above whom it names: such registrations are decided one at a time,
+// because two or more of them at the same moment could close a circle that
+// none of them sees. Somebody new has nobody below and needs no such care.
 func claimEnrol(t *Task) {
 	claimProfile(t)
 	r := t.request()
@@ -45,8 +54,15 @@ func claimEnrol(t *Task) {
 	switch {
 	case err != nil:
 		t.internal("a referrer can't be read", err)
+		return
 	case found:
 		t.claim.add(t.s.friendsKey(r.Caller.Merchant, id))
+	}
+	list, n := t.profileLinks()
+	for _, id := range list[:n] {
+		if _, there, err := t.s.link(id.key); err == nil && there {
+			t.claim.add(t.s.uplineKey(r.Caller.Merchant))
+		}
 	}
 }
 
@@ -77,6 +93,16 @@ func routeReferral(t *Task) {
 	if t.refused() {
 		return
 	}
+	// An id of before a merge means the member who took over.
+	id, found, err := t.s.living(t.request().Caller.Merchant, t.who.account)
+	switch {
+	case err != nil:
+		t.internal("an account can't be read", err)
+		return
+	case !found:
+		return // refused on the shard
+	}
+	t.settle(id)
 	if err := t.friends(); err != nil {
 		t.internal("a list of friends can't be read", err)
 		return
@@ -87,19 +113,22 @@ func routeReferral(t *Task) {
 }
 
 // friends lists whom the member invited, then whom those invited, and so on.
+// Members who were merged are one: the friends of all of them are listed, each
+// once and by the id where it lives now.
 func (t *Task) friends() error {
 	r := t.response()
+	seen := map[ledger.AccountID]bool{t.who.account: true}
 	above := []ledger.AccountID{t.who.account}
 	for level := 1; level <= maxLevel && len(above) > 0; level++ {
 		var below []ledger.AccountID
 		for _, id := range above {
-			invited, err := t.invited(id, maxFriends-len(r.Friends))
+			invited, err := t.invited(id, maxFriends-len(r.Friends), seen)
 			if err != nil {
 				return err
 			}
-			for _, a := range invited {
-				r.Friends = append(r.Friends, protocol.Friend{ID: a.ID.String(), Level: level, Since: a.Joined})
-				below = append(below, a.ID)
+			for _, f := range invited {
+				r.Friends = append(r.Friends, protocol.Friend{ID: f.id.String(), Level: level, Since: f.since})
+				below = append(below, f.id)
 			}
 		}
 		above = below
@@ -107,23 +136,48 @@ func (t *Task) friends() error {
 	return nil
 }
 
-// invited are up to limit members whom one has invited, the newest first.
-// Erased ones are left out: nobody may find them.
-func (t *Task) invited(id ledger.AccountID, limit int) ([]*ledger.Account, error) {
+// friend is somebody who was invited: where the member lives now, and since
+// when it is registered.
+type friend struct {
+	id    ledger.AccountID
+	since int64
+}
+
+// invited are up to limit members whom one, or anybody merged into it, has
+// invited: of each the newest first. Erased ones are left out: nobody may find
+// them. So are those that have been seen, like a friend who was merged into
+// the member.
+func (t *Task) invited(id ledger.AccountID, limit int, seen map[ledger.AccountID]bool) ([]friend, error) {
 	merchant := t.request().Caller.Merchant
-	var all []*ledger.Account
-	link, err := t.s.ledger.Link(t.s.friendsKey(merchant, id))
-	for ; err == nil && link != nil && len(all) < limit; link, err = t.s.ledger.Link(t.s.friendBeforeKey(merchant, link.Account)) {
-		a, err := t.s.ledger.Account(link.Account)
+	members, err := t.s.oneWith(merchant, id, maxFriends)
+	if err != nil {
+		return nil, err
+	}
+	var all []friend
+	for _, one := range members {
+		link, err := t.s.ledger.Link(t.s.friendsKey(merchant, one))
+		for ; err == nil && link != nil && len(all) < limit; link, err = t.s.ledger.Link(t.s.friendBeforeKey(merchant, link.Account)) {
+			a, err := t.s.ledger.Account(link.Account)
+			if err != nil || a == nil {
+				return nil, errors.Join(err, errFriend)
+			}
+			lives, found, err := t.s.living(merchant, a.ID)
+			if err != nil {
+				return nil, err
+			}
+			if found && !seen[lives] {
+				seen[lives] = true
+				all = append(all, friend{id: lives, since: a.Joined})
+			}
+		}
 		if err != nil {
 			return nil, err
 		}
-		if a != nil && !a.Erased {
-			all = append(all, a)
-		}
 	}
-	return all, err
+	return all, nil
 }
+
+var errFriend = errors.New("a list of friends names an account that does not exist")
 
 // decideReferral tells who invited the member.
 func decideReferral(t *Task, tx *ledger.Tx) error {
