@@ -75,7 +75,7 @@ func (l *Ledger) deliverRound() (more bool, err error) {
 		if l.Err() != nil {
 			return false, ErrClosed
 		}
-		if !p.letters.Swap(false) {
+		if !l.awake() || !p.letters.Swap(false) {
 			continue
 		}
 		parcels, full, e := l.collect(p)

@@ -63,6 +63,10 @@ type Options struct {
 	// repeated ones: 32 MiB by default, for some 25 million duplicate keys.
 	// With more of them it helps less. Negative for none.
 	DupFilterBytes int64
+	// AwaitWaker says that somebody will call [Ledger.OnWake]: until then
+	// nothing falls due by itself and no transfer is delivered, so that what is
+	// due is recorded in its order.
+	AwaitWaker bool
 	// SweepEvery is how often the due index is looked at: 1 s. What falls
 	// due does not depend on it.
 	SweepEvery time.Duration

@@ -14,6 +14,8 @@ func accrue(s *shop, tx *Tx, a *Account, x *action) error {
 	x.basket(op, 0)
 	op.earn(a, tx, x.lot(tx, 1+x.r.Int64N(5000)))
 	op.Lines[0].Earned = op.Earned
+	x.beside(op, tx, 0)
+	op.give(a, tx)
 	if x.r.IntN(4) == 0 {
 		op.Extend = tx.Now() + int64(96*time.Hour)
 	}
@@ -29,6 +31,7 @@ func authorize(s *shop, tx *Tx, a *Account, x *action) error {
 	op.Pins = take(a, tx, x.r.Int64N(3000))
 	op.Lots = negative(op.Pins)
 	x.basket(op, sum(op.Pins))
+	x.beside(op, tx, 0)
 	_, err := tx.Append(op)
 	return err
 }
@@ -43,6 +46,7 @@ func amend(s *shop, tx *Tx, a *Account, x *action) error {
 	op.Pins = append(op.Pins, h.Pins[:len(h.Pins)/2]...)
 	op.Lots = append(slices.Clone(h.Pins), negative(op.Pins)...)
 	x.basket(op, sum(op.Pins))
+	op.Counts = slices.Clone(h.Counts[:min(1, len(h.Counts))])
 	_, err := tx.Append(op)
 	return err
 }
@@ -72,6 +76,9 @@ func confirm(s *shop, tx *Tx, a *Account, x *action) error {
 	x.basket(op, sum(op.Pins))
 	op.Lines[0].Earned = op.Earned
 	op.Legs[LegRedeemed] = op.Points
+	x.beside(op, tx, 1)
+	op.Counts = append(op.Counts, h.Counts...)
+	op.give(a, tx)
 	spent(op, tx, 1)
 	_, err := tx.Append(op)
 	s.sales[x.id] = append(s.sales[x.id], h.ID)
@@ -152,6 +159,7 @@ func giveBack(s *shop, tx *Tx, a *Account, x *action) error {
 	op.Total, op.Discount = l.Amount, l.Discount
 	op.Payable = l.Amount - l.Discount - l.Redeemed
 	op.Spent = DaySum{Day: sale.Day, Spent: -op.Payable}
+	op.takeCounts(sale, i+1)
 	_, err = tx.Append(op)
 	return err
 }
@@ -173,6 +181,7 @@ func reverse(s *shop, tx *Tx, a *Account, x *action) error {
 	op.Total, op.Discount, op.Payable = sale.Total-sale.Back.Amount, sale.Discount-sale.Back.Discount, sale.Payable-sale.Back.Payable
 	op.Spent = DaySum{Day: sale.Day, Spent: -op.Payable}
 	op.Purchase = true
+	op.takeCounts(sale, 0)
 	_, err = tx.Append(op)
 	return err
 }
@@ -223,7 +232,10 @@ func merge(s *shop, tx *Tx, a *Account, x *action) error {
 	op := x.op(KindMerge, tx)
 	op.Into = s.ids[x.r.IntN(at)]
 	op.Lots = negative(a.Lots)
-	op.Transfers = []Transfer{{To: op.Into, Parts: slices.Clone(a.Lots), Spent: slices.Clone(a.Days)}}
+	op.Transfers = []Transfer{{To: op.Into, Parts: slices.Clone(a.Lots), Spent: slices.Clone(a.Days), Bought: Bought{a.Purchases, a.FirstPurchase, a.LastPurchase}}}
+	for _, c := range a.Counts {
+		op.Transfers[0].Counts = append(op.Transfers[0].Counts, CountChange{Count: c})
+	}
 	op.Legs[LegTransit] = sum(a.Lots)
 	_, err := tx.Append(op)
 	return err

@@ -24,6 +24,9 @@ func (s *shard) chores() {
 	if len(s.items) > 0 {
 		left = sweepBusy
 	}
+	if !s.l.awake() {
+		left = 0
+	}
 	for _, p := range s.parts {
 		s.sealStale(p)
 		s.pruneShared(p)
@@ -31,7 +34,7 @@ func (s *shard) chores() {
 			left -= s.sweep(p, left)
 		}
 	}
-	s.more = left <= 0
+	s.more = left <= 0 && s.l.awake()
 }
 
 func (s *shard) sealStale(p *partition) {

@@ -102,7 +102,14 @@ func (tx *Tx) account(id AccountID) (*hot, error) {
 type Waker func(tx *Tx, a *Account, op *Operation) error
 
 // OnWake sets who decides about dated events. Until it is called they wait.
-func (l *Ledger) OnWake(w Waker) { l.waker.Store(&w) }
+func (l *Ledger) OnWake(w Waker) {
+	l.waker.Store(&w)
+	l.wakeCourier()
+}
+
+// awake reports whether what falls due may be recorded: whoever decides about
+// dated events is there, or nobody will be.
+func (l *Ledger) awake() bool { return !l.o.AwaitWaker || l.waker.Load() != nil }
 
 // dated asks the programme what an event with a date gives.
 func (tx *Tx) dated(h *hot, wake Waker) error {
