@@ -53,6 +53,9 @@ func (t *Task) judge(tx *ledger.Tx, narrow func(*program.Facts)) (bool, error) {
 	t.purse.load(a, tx.Now(), 0)
 	r := t.request()
 	t.know(a, r.Member.Kind, spendsByID(r))
+	if err := t.knowPerson(tx, a); err != nil {
+		return false, err
+	}
 	if narrow != nil {
 		narrow(&t.facts)
 	}
@@ -225,6 +228,9 @@ func (t *Task) amend(tx *ledger.Tx) error {
 		t.purse.give(p)
 	}
 	t.know(a, kept.kind, kept.spendByID)
+	if err := t.knowPerson(tx, a); err != nil {
+		return err
+	}
 	t.unreserve(h.Counts)
 	if ok, err := t.evaluate(tx); !ok {
 		return err

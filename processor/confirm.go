@@ -203,7 +203,7 @@ func (t *Task) book(tx *ledger.Tx, a *ledger.Account, h *ledger.Hold) error {
 	if err := t.moreLots(&t.other); err != nil {
 		return err
 	}
-	t.sell(op)
+	t.sell(op, a)
 	return t.record(tx)
 }
 
@@ -277,8 +277,9 @@ func (t *Task) moreLots(from *ledger.Operation) error {
 }
 
 // sell fills the effects that every booked sale has, from the record's
-// figures; what it consumes has been taken from the purse.
-func (t *Task) sell(op *ledger.Operation) {
+// figures; what it consumes has been taken from the purse. a is the account
+// before it, nil for a member who is made with it.
+func (t *Task) sell(op *ledger.Operation, a *ledger.Account) {
 	t.purse.earn(op.EarnedLot)
 	for _, l := range t.more {
 		t.purse.earn(l)
@@ -294,6 +295,7 @@ func (t *Task) sell(op *ledger.Operation) {
 	op.Legs[ledger.LegIssued] -= op.Earned
 	op.Legs[ledger.LegRedeemed] += op.Points
 	op.Late = otherMonth(t.when.at, t.when.now, t.when.zone)
+	t.stand(op, a)
 }
 
 // void releases a hold.

@@ -69,19 +69,8 @@ func (t *Task) know(a *ledger.Account, kind protocol.IdentifierKind, spendByID b
 	if a == nil {
 		return
 	}
-	f.Registered = a.Registered
 	f.Available = t.purse.spendable()
-	f.AssignedTier, f.AssignedUntil = a.Tier, a.TierUntil
-	f.Lifetime = a.Lifetime
-	f.LastPurchase = a.LastPurchase
-	f.FirstPurchase = a.Purchases == 0
-	f.Joined, f.Above = a.Joined, len(a.Upline)
-	for _, d := range a.Days {
-		f.Days = append(f.Days, program.DaySum(d))
-	}
-	for _, c := range a.Counts {
-		f.Counts = append(f.Counts, program.Count(c))
-	}
+	tellSums(f, a)
 	t.upline = append(t.upline[:0], a.Upline...)
 }
 
@@ -137,9 +126,7 @@ func (t *Task) figures(op *ledger.Operation) {
 func (t *Task) beside(op *ledger.Operation) {
 	d := &t.decision
 	for _, c := range d.Counts {
-		op.Counts = append(op.Counts, ledger.CountChange{
-			Count: ledger.Count(c.Count), Set: c.Set, Shared: c.Shared, Line: uint16(c.Line),
-		})
+		op.Counts = append(op.Counts, countOf(c))
 	}
 	for _, g := range d.Gifts {
 		op.Gifts = append(op.Gifts, ledger.Gift{Rule: g.Rule, Part: lotOf(g.Lot, t.when)})

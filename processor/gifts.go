@@ -33,10 +33,18 @@ func reward(op *ledger.Operation, sign int64) {
 // takeBeside fills what a return or a reversal, whose figures stand in op,
 // takes back of what the sale did beside its figures: counters, gifts and
 // rewards. whole says that nothing is left of the sale after it.
-func takeBeside(s *ledger.Sale, op *ledger.Operation, whole bool) {
+func takeBeside(s *ledger.Sale, op *ledger.Operation, prog *program.Program, whole bool) {
+	left := s.Payable - s.Back.Payable
 	for i := range s.Counts {
 		ch := s.Counts[i]
-		if ch.Value = -countBack(s, op, &ch, whole); ch.Value != 0 {
+		if ch.Set {
+			continue
+		}
+		change, byMoney := prog.Recount(ch.Key, left, left-op.Payable)
+		if !byMoney {
+			change = -countBack(s, op, &ch, whole)
+		}
+		if ch.Value = change; ch.Value != 0 {
 			ch.Line = 0
 			op.Counts = append(op.Counts, ch)
 		}
@@ -57,9 +65,6 @@ func takeBeside(s *ledger.Sale, op *ledger.Operation, whole bool) {
 // along the same curve as everything else of the line, else all of it with the
 // whole receipt.
 func countBack(s *ledger.Sale, op *ledger.Operation, ch *ledger.CountChange, whole bool) int64 {
-	if ch.Set {
-		return 0
-	}
 	if ch.Line == 0 || int(ch.Line) > len(s.Lines) {
 		if whole {
 			return ch.Value
@@ -110,11 +115,8 @@ func (t *Task) takeGifts(op *ledger.Operation) (missing int64) {
 // giveBeside gives again what a return had taken beside the figures, gifts up
 // to the points that it had taken in all (some may have been forgiven), and
 // returns what is left of those.
-func (t *Task) giveBeside(op, from *ledger.Operation, taken int64) int64 {
-	for _, ch := range from.Counts {
-		ch.Value = -ch.Value
-		op.Counts = append(op.Counts, ch)
-	}
+func (t *Task) giveBeside(op, from *ledger.Operation, s *ledger.Sale, prog *program.Program, taken int64) int64 {
+	t.countAgain(op, from, s, prog)
 	op.Gifts = append(op.Gifts, from.Gifts...)
 	for i := range op.Gifts {
 		part := op.Gifts[i].Part
@@ -125,6 +127,26 @@ func (t *Task) giveBeside(op, from *ledger.Operation, taken int64) int64 {
 	op.Rewards = append(op.Rewards, from.Rewards...)
 	reward(op, 1)
 	return taken
+}
+
+// countAgain counts again what a return has taken back. Counters that go by the
+// money are counted by what is left of it now: other returns may have come
+// between.
+func (t *Task) countAgain(op, from *ledger.Operation, s *ledger.Sale, prog *program.Program) {
+	left := s.Payable - s.Back.Payable
+	for i := range s.Counts {
+		ch := s.Counts[i]
+		if change, byMoney := prog.Recount(ch.Key, left, left+from.Payable); byMoney && change != 0 && !ch.Set {
+			ch.Value = change
+			op.Counts = append(op.Counts, ch)
+		}
+	}
+	for _, ch := range from.Counts {
+		if _, byMoney := prog.Recount(ch.Key, 0, 0); !byMoney && !ch.Set {
+			ch.Value = -ch.Value
+			op.Counts = append(op.Counts, ch)
+		}
+	}
 }
 
 // travelling splits the changes of counters of a record about a merged

@@ -83,7 +83,9 @@ func (t *Task) balance(tx *ledger.Tx) error {
 	r := t.response()
 	t.when = moment{now: tx.Now(), at: tx.Now(), zone: t.zone()}
 	t.when.offset = offsetAt(t.when.at, t.when.zone)
-	t.standing(a, r)
+	if err := t.standing(tx, a, r); err != nil {
+		return err
+	}
 	if t.otherMoney() {
 		t.refuseMoney("currency")
 		return nil
@@ -102,18 +104,22 @@ func (t *Task) balance(tx *ledger.Tx) error {
 }
 
 // standing tells the member's tier and what is missing to the next.
-func (t *Task) standing(a *ledger.Account, r *protocol.Response) {
+func (t *Task) standing(tx *ledger.Tx, a *ledger.Account, r *protocol.Response) error {
 	v, ok := t.s.programs.at(a.Merchant, t.when.at)
 	if !ok {
-		return
+		return nil
 	}
 	t.version = v
 	r.ProgramVersion = v.Number
 	t.purse.load(a, t.when.now, 0)
 	t.know(a, protocol.ByID, false)
+	if err := t.knowPerson(tx, a); err != nil {
+		return err
+	}
 	t.facts.NoEarn, t.facts.NoRedeem = true, true
 	program.Evaluate(v.Program, &t.facts, &protocol.Request{}, t.when.at, &t.decision)
 	r.Member.Tier, r.NextTier, r.NextMissing = t.decision.Tier, t.decision.NextTier, t.decision.NextMissing
+	return nil
 }
 
 // tier is a member's tier at a moment, "" without tiers.
@@ -122,16 +128,8 @@ func (s *Switch) tier(a *ledger.Account, now int64) string {
 	if !ok {
 		return ""
 	}
-	f := program.Facts{
-		Present: true, Registered: a.Registered, NoEarn: true, NoRedeem: true,
-		AssignedTier: a.Tier, AssignedUntil: a.TierUntil, Lifetime: a.Lifetime, LastPurchase: a.LastPurchase, Now: now,
-	}
-	for _, d := range a.Days {
-		f.Days = append(f.Days, program.DaySum(d))
-	}
-	for _, c := range a.Counts {
-		f.Counts = append(f.Counts, program.Count(c))
-	}
+	f := program.Facts{Present: true, NoEarn: true, NoRedeem: true, Now: now}
+	tellSums(&f, a)
 	var d program.Decision
 	program.Evaluate(v.Program, &f, &protocol.Request{}, now, &d)
 	return d.Tier

@@ -262,6 +262,12 @@ func decideEnrol(t *Task, tx *ledger.Tx) error {
 	t.op.Registered = true
 	t.op.Upline = append(t.op.Upline, t.who.upline...)
 	t.op.Status = "registered"
+	p, err := txProfile(tx, t.who.account)
+	if err != nil {
+		return err
+	}
+	p.take(t.request().Profile)
+	t.welcome(&t.op, a, p)
 	if err := t.record(tx); err != nil {
 		return err
 	}
@@ -407,6 +413,7 @@ func decidePatch(t *Task, tx *ledger.Tx) error {
 	t.when = t.moment(tx.Now())
 	t.stamp(&t.op, ledger.KindProfile)
 	t.op.Status = "changed"
+	t.reschedule(&t.op, a, &left)
 	t.remember(&t.op)
 	if _, err := tx.Append(&t.op); err != nil {
 		return err

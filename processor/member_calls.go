@@ -3,7 +3,6 @@ package processor
 import (
 	"encoding/binary"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -12,15 +11,11 @@ import (
 	"tillgate/protocol"
 )
 
-// The small calls about one member: one-time codes, events, tiers by hand,
+// The small calls about one member: one-time codes, tiers by hand,
 // history.
 
 var _ = serve(protocol.CallIssueCode, plan{
 	kind: ledger.KindCode, keyed: true, route: routeTarget, decide: decideCode, complete: tellCode,
-})
-
-var _ = serve(protocol.CallMemberEvent, plan{
-	kind: ledger.KindEvent, keyed: true, route: routeEvent, decide: decideEvent,
 })
 
 var _ = serve(protocol.CallSetTier, plan{
@@ -90,34 +85,6 @@ func tellCode(t *Task) {
 	if t.request().Caller.Role != protocol.RoleTill {
 		t.response().OneTimeCode = t.s.drawCode(&t.op)
 	}
-}
-
-// ownEvents are those that the server itself knows of: nobody posts them.
-var ownEvents = []string{"registered", "first_purchase", "birthday", "inactive", "bought"}
-
-// routeEvent refuses events that are not the caller's to tell.
-func routeEvent(t *Task) {
-	if slices.Contains(ownEvents, t.request().Event) {
-		t.refuse(protocol.InvalidRequest, "event", "the server notices this event by itself; it can't be posted")
-		return
-	}
-	routeTarget(t)
-}
-
-// decideEvent notes an event of the member.
-func decideEvent(t *Task, tx *ledger.Tx) error {
-	a, err := t.member(tx)
-	if err != nil || t.redirect != 0 {
-		return err
-	}
-	if t.refused() {
-		return t.decline(tx, t.refusal.code, "", t.refusal.detail)
-	}
-	t.when = t.moment(tx.Now())
-	t.stamp(&t.op, ledger.KindEvent)
-	t.op.Status, t.op.Detail = "noted", t.request().Event
-	t.op.Tier = t.s.tier(a, tx.Now())
-	return t.record(tx)
 }
 
 // decideTier assigns a tier by hand: a floor until it ends.
@@ -204,6 +171,15 @@ var kindNames = map[ledger.Kind]string{
 	ledger.KindShift: "shift", ledger.KindMark: "mark", ledger.KindCode: "code",
 }
 
+// giftNames are the names under which a record has given points.
+func giftNames(op *ledger.Operation) string {
+	var names []string
+	for i := range op.Gifts {
+		names = append(names, strings.Clone(op.Gifts[i].Rule))
+	}
+	return strings.Join(names, ", ")
+}
+
 // operationView is a record as the member's history shows it.
 func operationView(op *ledger.Operation) protocol.OperationView {
 	v := protocol.OperationView{
@@ -218,6 +194,9 @@ func operationView(op *ledger.Operation) protocol.OperationView {
 	}
 	if op.Parent != 0 {
 		v.Parent = op.Parent.String()
+	}
+	if v.Reason == "" && (op.Kind == ledger.KindEnrol || op.Kind == ledger.KindRegister) {
+		v.Reason = giftNames(op)
 	}
 	for _, leg := range op.Legs[:ledger.LegDeficit+1] {
 		v.Points += leg

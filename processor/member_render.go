@@ -18,6 +18,7 @@ func renderMember(op *ledger.Operation, r *protocol.Response) {
 		r.Call, r.Created, r.HasMember = protocol.CallCreateMember, true, true
 		r.Member.Registered = op.Registered
 		r.Member.Tier = op.Tier
+		renderRules(op, r)
 	case ledger.KindProfile:
 		r.Call = protocol.CallPatchMember
 	case ledger.KindErase:
@@ -27,6 +28,12 @@ func renderMember(op *ledger.Operation, r *protocol.Response) {
 		r.ExpiresAt = protocol.Time{Unix: op.HoldUntil, Offset: op.Offset, Set: true}
 	case ledger.KindEvent:
 		r.Call, r.Member.Tier = protocol.CallMemberEvent, op.Tier
+		r.Points = op.Points
+		renderRules(op, r)
+		for i := range op.Gifts {
+			l := &op.Gifts[i].Part
+			r.EarnedLots = append(r.EarnedLots, protocol.LotView{Points: l.Points, Active: l.Active, Expires: l.Expires})
+		}
 	case ledger.KindTier:
 		r.Call, r.Member.Tier = protocol.CallSetTier, op.Tier
 		r.ExpiresAt = protocol.Time{Unix: op.TierUntil, Offset: op.Offset, Set: op.TierUntil != 0}
@@ -53,6 +60,13 @@ func renderMember(op *ledger.Operation, r *protocol.Response) {
 		if op.Account == 0 {
 			r.ID, r.Member.ID = op.ID.String(), ""
 		}
+	}
+}
+
+// renderRules names what an event has given.
+func renderRules(op *ledger.Operation, r *protocol.Response) {
+	for _, x := range op.Rules {
+		r.Rules = append(r.Rules, protocol.RuleResult{Rule: x.Name, Points: x.Points, Discount: x.Discount})
 	}
 }
 

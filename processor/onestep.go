@@ -56,6 +56,6 @@ func (t *Task) sellNow(tx *ledger.Tx, kind ledger.Kind, narrow func(*program.Fac
 	op.Extend = t.decision.ExtendTo
 	t.purse.load(a, tx.Now(), op.Extend)
 	op.Pins, _ = t.purse.spend(t.decision.Redeemed, op.Pins)
-	t.sell(op)
+	t.sell(op, a)
 	return t.record(tx)
 }

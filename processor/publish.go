@@ -246,6 +246,7 @@ func (s *Switch) bringIn(row *ledger.Program, compiled *program.Program, by *Tas
 	s.programs.put(row.Merchant, program.Version{
 		Number: row.Version, Published: row.Published, Effective: row.From, Program: compiled,
 	})
+	s.walks.wanted()
 	return nil
 }
 

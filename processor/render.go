@@ -121,9 +121,7 @@ func renderSale(op *ledger.Operation, r *protocol.Response) {
 	}
 	renderLines(op, r)
 	renderEarned(op, r)
-	for _, x := range op.Rules {
-		r.Rules = append(r.Rules, protocol.RuleResult{Rule: x.Name, Points: x.Points, Discount: x.Discount})
-	}
+	renderRules(op, r)
 	for _, h := range op.Hints {
 		r.Hints = append(r.Hints, protocol.Hint{Rule: h.Rule, Missing: h.Missing, Gives: h.Gives})
 	}

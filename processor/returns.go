@@ -158,12 +158,13 @@ func (t *Task) undoSale(tx *ledger.Tx, s *ledger.Sale, op *ledger.Operation) err
 	}
 	spent := ledger.DaySum{Day: s.Day, Spent: -op.Payable}
 	op.Late = otherMonth(t.when.at, tx.Now(), t.when.zone)
-	takeBeside(s, op, wholly(s, op))
+	takeBeside(s, op, v.Program, wholly(s, op))
 	if a.Into != 0 {
 		undoMerged(a.Into, s, op, spent)
 		return nil
 	}
 	op.Spent = spent
+	t.takeStanding(op, a, v, s.At)
 	p := &t.purse
 	p.load(a, tx.Now(), 0)
 	p.extends = t.extendsLots(v)

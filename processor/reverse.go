@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"tillgate/ledger"
+	"tillgate/processor/program"
 	"tillgate/protocol"
 )
 
@@ -259,15 +260,16 @@ func (t *Task) reverseReturn(tx *ledger.Tx) error {
 	op.Late = otherMonth(t.when.at, tx.Now(), t.when.zone)
 	t.purse.load(a, t.when.now, 0)
 	t.purse.extends = t.extendsLots(v)
-	t.takeAgain(sale, from)
+	t.takeAgain(sale, from, v.Program)
 	t.purse.settle(op)
+	t.takeStanding(op, a, v, sale.At)
 	return t.record(tx)
 }
 
 // takeAgain undoes a return's effects on the account: what came back to lots
 // is taken from them, else from what is there, else owed; what was taken away
 // is given to the sale's own lot. What had lapsed, or was forgiven, stays so.
-func (t *Task) takeAgain(sale *ledger.Sale, from *ledger.Operation) {
+func (t *Task) takeAgain(sale *ledger.Sale, from *ledger.Operation, prog *program.Program) {
 	p, op := &t.purse, &t.op
 	lapsed := max(from.Legs[ledger.LegExpired], 0)
 	need := from.Points - lapsed
@@ -280,7 +282,7 @@ func (t *Task) takeAgain(sale *ledger.Sale, from *ledger.Operation) {
 	p.owe(need)
 	taken := from.Legs[ledger.LegIssued]
 	own := sale.EarnedLot
-	own.Points = t.giveBeside(op, from, taken)
+	own.Points = t.giveBeside(op, from, sale, prog, taken)
 	if i := p.find(own); i >= 0 {
 		own.Expires = p.lots[i].Expires
 	}

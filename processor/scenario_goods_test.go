@@ -54,6 +54,9 @@ func tellRules(r *protocol.Response) []string {
 	if r.Member.Tier != "" {
 		out = append(out, "tier "+r.Member.Tier)
 	}
+	if r.Call == protocol.CallBalance && r.NextTier != "" {
+		out = append(out, decimal(r.NextMissing)+" more make "+r.NextTier)
+	}
 	for _, one := range r.Rules {
 		s := "rule " + one.Rule
 		if one.Discount != 0 {
@@ -104,7 +107,11 @@ func (d *day) register(w words) []string {
 		r.Card = protocol.Card{Number: card, Type: w.args["type"]}
 		d.approved(r)
 	}
-	return []string{said}
+	if len(res.Rules) == 0 {
+		return []string{said}
+	}
+	given := tellRules(&protocol.Response{Rules: res.Rules})
+	return append(append([]string{said}, given...), tellBalance(res))
 }
 
 // event posts something that happened to a member: event Anna app_installed.

@@ -60,7 +60,7 @@ func play(t *testing.T, file string) {
 	publish := func() {
 		if doc.Len() > 0 {
 			d.program++
-			d.publish(d.program, doc.String())
+			d.announce(doc.String())
 			doc.Reset()
 		}
 	}
@@ -155,6 +155,8 @@ func (d *day) do(line string) []string {
 	case "arrive":
 		d.arrive()
 		return nil
+	case "change", "tier", "operations", "stop", "start":
+		return d.deed(w)
 	}
 	r := d.request(w, line)
 	d.last = r
@@ -167,6 +169,15 @@ func (d *day) do(line string) []string {
 		return append(tell(res), tellRules(res)...)
 	}
 	return tell(res)
+}
+
+// announce publishes a programme as an office does.
+func (d *day) announce(document string) {
+	r := d.till(protocol.CallPutProgram)
+	r.Document = []byte(document)
+	res := d.ask(r)
+	require.Empty(d.t, res.Problems)
+	require.Equal(d.t, protocol.Approved, res.Code, res.Detail)
 }
 
 // member makes a registered member: member Anna card=… phone=… points=100

@@ -30,6 +30,7 @@ func (d *day) request(w words, line string) protocol.Request {
 		switch {
 		case strings.Contains(about, ":"):
 			r.Member = d.who(about)
+		case about == "rules": // the answer's rules are told, too
 		case about == "offline":
 			r.Offline = true
 		case about == "advice":

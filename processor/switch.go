@@ -128,6 +128,8 @@ type Switch struct {
 	attempts    *attempts
 	programs    *programs
 	directories *directories
+	wakings     sync.Pool
+	walks       walks
 
 	tasks    sync.Pool
 	kept     atomic.Int64 // how long duplicate keys are kept, ns
@@ -150,6 +152,7 @@ func New(l *ledger.Ledger, o Options) (*Switch, error) {
 		drained:    make(chan struct{}),
 	}
 	s.tasks.New = func() any { return &Task{s: s} }
+	s.wakings.New = func() any { return new(waking) }
 	var err error
 	if s.programs, err = newPrograms(l, o.Dev); err != nil {
 		return nil, err
@@ -157,11 +160,13 @@ func New(l *ledger.Ledger, o Options) (*Switch, error) {
 	if s.directories, err = newDirectories(s); err != nil {
 		return nil, err
 	}
+	l.OnWake(s.wake)
 	s.kept.Store(max(int64(keepKeys), l.DupRetention()))
 	s.lengthen()
 	if err = s.completePrograms(); err != nil {
 		return nil, err
 	}
+	s.walks.start(s)
 	return s, nil
 }
 
@@ -228,9 +233,10 @@ func (s *Switch) Close(ctx context.Context) error {
 	s.closing.Store(true)
 	s.inflight.Add(1)
 	s.leave()
+	s.walks.stop()
 	select {
 	case <-s.drained:
-		return nil
+		return s.walks.wait(ctx)
 	case <-ctx.Done():
 		return ErrBusy
 	}

@@ -47,14 +47,16 @@ type Task struct {
 	facts    program.Facts
 	decision program.Decision
 	purse    purse
-	op       ledger.Operation   // the record that answers
-	side     ledger.Operation   // a record beside it
-	more     []ledger.LotPart   // earned lots with a term of their own
-	upline   []ledger.AccountID // who is above the member
-	target   target             // of a reversal
-	parked   ledger.OpID        // the parked message that the office books
-	done     []ledger.LotPart   // scratch: what returns gave back before
-	again    bool               // a repeat whose DE7 is to be noted
+	op       ledger.Operation      // the record that answers
+	side     ledger.Operation      // a record beside it
+	more     []ledger.LotPart      // earned lots with a term of their own
+	upline   []ledger.AccountID    // who is above the member
+	target   target                // of a reversal
+	parked   ledger.OpID           // the parked message that the office books
+	changes  []program.CountChange // scratch
+	nobody   ledger.Account        // a member who is made with the sale
+	done     []ledger.LotPart      // scratch: what returns gave back before
+	again    bool                  // a repeat whose DE7 is to be noted
 	recorded bool
 	attempt  bool       // a one-time code was tried and must be counted
 	wrong    bool       // and it was wrong
@@ -261,6 +263,7 @@ func (t *Task) reset() {
 		more:     t.more[:0],
 		upline:   t.upline[:0],
 		done:     t.done[:0],
+		changes:  t.changes[:0],
 		lent:     t.lent,
 		facts:    program.Facts{Days: t.facts.Days[:0], Counts: t.facts.Counts[:0]},
 	}

@@ -1,0 +1,127 @@
+package processor
+
+import (
+	"tillgate/ledger"
+	"tillgate/processor/program"
+	"tillgate/protocol"
+)
+
+// Events with a date: a birthday, an absence. The account's Wake is the first
+// moment at which one may fall due; the ledger asks then (wake), whether
+// somebody asks for the account, its sweeper comes by, or the server was down
+// on the day: the record is dated at the moment itself.
+
+// waking is what one look at an account needs.
+type waking struct {
+	facts    program.Facts
+	decision program.Decision
+	request  protocol.Request
+	purse    purse
+}
+
+// wake is the ledger's [ledger.Waker].
+func (s *Switch) wake(tx *ledger.Tx, a *ledger.Account, op *ledger.Operation) error {
+	v, ok := s.programs.at(a.Merchant, op.Due)
+	if !ok || a.Erased || a.Into != 0 {
+		return nil // it stays WakeNever
+	}
+	w := s.wakings.Get().(*waking)
+	defer s.wakings.Put(w)
+	if err := s.tellAbout(tx, a, &w.facts, op.Due); err != nil {
+		return err
+	}
+	op.Program = v.Number
+	program.Fall(v.Program, &w.facts, &w.request, min(a.Wake, op.Due), op.Due, &w.decision)
+	when := moment{now: op.Due, at: op.Due, zone: v.Program.Zone()}
+	op.Offset = offsetAt(op.Due, when.zone)
+	if len(w.decision.Rules) > 0 {
+		op.Status, op.Detail = "given", w.decision.Rules[0].Rule
+	}
+	w.purse.load(a, op.Due, 0)
+	give(op, &w.decision, when, &w.purse)
+	op.Wake = s.nextWake(a.Merchant, &w.facts, op.Due)
+	return nil
+}
+
+// tellAbout fills the facts about an account outside of a request.
+func (s *Switch) tellAbout(tx *ledger.Tx, a *ledger.Account, f *program.Facts, now int64) error {
+	*f = program.Facts{Present: true, Now: now, Days: f.Days[:0], Counts: f.Counts[:0]}
+	tellSums(f, a)
+	p, err := personOf(tx, a.ID)
+	if err == nil {
+		p.tell(f)
+	}
+	return err
+}
+
+// nextWake is the first moment after another at which a dated event may fall
+// due, under the versions that are in force from there on; ledger.WakeNever if
+// there is none.
+func (s *Switch) nextWake(merchant string, f *program.Facts, after int64) int64 {
+	next := int64(0)
+	all := s.programs.of(merchant).All()
+	for i := len(all) - 1; i >= 0; i-- {
+		from := all[i].From()
+		if all[i].Program.Dated() {
+			if at := all[i].Program.NextDate(f, max(after, from-1)); at != 0 && (next == 0 || at < next) {
+				next = at
+			}
+		}
+		if from <= after {
+			break // those before it are over
+		}
+	}
+	if next == 0 {
+		return ledger.WakeNever
+	}
+	return next
+}
+
+// dated reports whether a merchant has events with dates, now or to come.
+func (s *Switch) dated(merchant string, now int64) bool {
+	all := s.programs.of(merchant).All()
+	for i := len(all) - 1; i >= 0; i-- {
+		if all[i].Program.Dated() {
+			return true
+		}
+		if all[i].From() <= now {
+			return false
+		}
+	}
+	return false
+}
+
+// wakeAfterSale schedules the end of an absence that begins with a sale, if
+// nothing is scheduled before it: a date that has become too early does no
+// harm, the look finds nothing and sets the next.
+func (t *Task) wakeAfterSale(op *ledger.Operation, a *ledger.Account) {
+	if !t.s.dated(op.Merchant, t.when.now) {
+		return
+	}
+	f := program.Facts{LastPurchase: max(a.LastPurchase, op.At)}
+	next := t.s.nextWake(op.Merchant, &f, t.when.now)
+	if next != ledger.WakeNever && (a.Wake == 0 || next < a.Wake) {
+		op.Wake = next
+	}
+}
+
+// schedule fills the Wake of a record after which the account is known as the
+// facts say.
+func (t *Task) schedule(op *ledger.Operation, f *program.Facts, was int64) {
+	if !t.s.dated(op.Merchant, t.when.now) {
+		return
+	}
+	next := t.s.nextWake(op.Merchant, f, t.when.now)
+	if next != was && !(next == ledger.WakeNever && was == 0) {
+		op.Wake = next
+	}
+}
+
+// reschedule fills the Wake of a record that changes the member's profile.
+func (t *Task) reschedule(op *ledger.Operation, a *ledger.Account, p *profile) {
+	f := program.Facts{Days: t.facts.Days[:0], Counts: t.facts.Counts[:0]}
+	tellSums(&f, a)
+	p.person().tell(&f)
+	t.facts.Days, t.facts.Counts = f.Days, f.Counts
+	t.schedule(op, &f, a.Wake)
+}
