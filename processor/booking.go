@@ -1,6 +1,8 @@
 package processor
 
 import (
+	"slices"
+
 	"tillgate/ledger"
 	"tillgate/processor/program"
 )
@@ -20,6 +22,21 @@ func (t *Task) stand(op *ledger.Operation, a *ledger.Account) {
 	t.month(op, a)
 	t.assign(op, a, op.At)
 	t.wakeAfterSale(op, a)
+}
+
+// dropTaken takes out of a hold's figures the gift of a first purchase that
+// another purchase has had since the hold ended: it is there once.
+func (t *Task) dropTaken(op *ledger.Operation, a *ledger.Account) {
+	for i := len(op.Counts) - 1; i >= 0; i-- {
+		key := op.Counts[i].Key
+		name, once := t.version.Program.FirstGift(key)
+		if !once || !slices.ContainsFunc(a.Counts, func(c ledger.Count) bool { return c.Key == key }) {
+			continue
+		}
+		op.Counts = slices.Delete(op.Counts, i, i+1)
+		op.Gifts = slices.DeleteFunc(op.Gifts, func(g ledger.Gift) bool { return g.Rule == name })
+		op.Rules = slices.DeleteFunc(op.Rules, func(r ledger.Rule) bool { return r.Name == name })
+	}
 }
 
 // saleOf is a booked sale as its counters see it.

@@ -197,8 +197,11 @@ func (t *Task) book(tx *ledger.Tx, a *ledger.Account, h *ledger.Hold) error {
 	if h != nil {
 		op.Drop = t.otherID
 		t.capture(op, h.Pins)
-	} else if parked, err := t.recapture(tx, op); parked || err != nil {
-		return err
+	} else {
+		t.dropTaken(op, a)
+		if parked, err := t.recapture(tx, op); parked || err != nil {
+			return err
+		}
 	}
 	if err := t.moreLots(&t.other); err != nil {
 		return err

@@ -51,7 +51,7 @@ func (p *Program) Bought(a Assigned, key uint64, units, at, now int64) Assigned 
 		if units > 0 {
 			return p.prolong(a, e, units, clampMoment(at), now)
 		}
-		return p.shorten(a, e, -units, now)
+		return p.shorten(a, e, -units, clampMoment(at), now)
 	}
 	return a
 }
@@ -76,8 +76,9 @@ func (p *Program) prolong(a Assigned, e *event, units, at, now int64) Assigned {
 	return a
 }
 
-// shorten takes terms off the end. A tier that would end today ends at once.
-func (p *Program) shorten(a Assigned, e *event, units, now int64) Assigned {
+// shorten takes terms off the end. Of a tier that began with the purchase
+// nothing is left, not even the day itself.
+func (p *Program) shorten(a Assigned, e *event, units, at, now int64) Assigned {
 	if !a.inForce(now) || a.Tier != p.tiers.levels[e.tier].name {
 		return a
 	}
@@ -91,7 +92,7 @@ func (p *Program) shorten(a Assigned, e *event, units, now int64) Assigned {
 	for ; units > 0 && a.Until > now; units-- {
 		a.Until = e.term.further(a.Until, -1, &days)
 	}
-	if a.Until <= days.start(days.dayOf(now)+1) {
+	if a.Until <= max(now, days.start(days.dayOf(at)+1)) {
 		a.Until = now
 	}
 	return a

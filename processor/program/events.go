@@ -54,6 +54,17 @@ func (p *Program) Dated() bool { return p.events.dated }
 // Facts.BirthMonth, BirthDay and Tags.
 func (p *Program) NeedsProfile() bool { return p.profile }
 
+// FirstGift names the event of the first purchase whose gift a counter
+// reserves; false for other counters.
+func (p *Program) FirstGift(key uint64) (name string, ok bool) {
+	for k := range p.events.list {
+		if e := &p.events.list[k]; e.kind == onFirst && e.key == key {
+			return e.name, true
+		}
+	}
+	return "", false
+}
+
 // gift gives an event's points and, but for purchases, its tier: what is
 // bought is counted, and assigned when the purchase is booked
 // ([Program.Bought]).
