@@ -2,7 +2,7 @@ package processor
 
 import (
 	"fmt"
-	"maps"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -240,11 +240,17 @@ func (d *directory) fresh(kind byte) {
 	}
 }
 
+// cloneOrNew copies a table, letting others have the processor in between.
 func cloneOrNew[V any](m map[string]V) map[string]V {
-	if m == nil {
-		return map[string]V{}
+	next := make(map[string]V, len(m))
+	n := 0
+	for id, row := range m {
+		next[id] = row
+		if n++; n%breath == 0 {
+			runtime.Gosched()
+		}
 	}
-	return maps.Clone(m)
+	return next
 }
 
 // size is the number of rows of a kind.

@@ -25,10 +25,14 @@ func directoryKind(call protocol.Call) byte {
 	return dirCashiers
 }
 
-// breath is the number of rows after which a merge lets others have the
-// processor, and that it writes in one batch: tills need not wait for a
-// hundred thousand rows.
-const breath = 1000
+const (
+	// breath is the number of rows after which a merge lets others have the
+	// processor: tills need not wait for a hundred thousand rows.
+	breath = 100
+	// rowsOfBatch is the number of rows that are written in one batch: some
+	// 100 KB, which the log takes between two batches of the tills.
+	rowsOfBatch = 1000
+)
 
 // rowMerge is a merge under way.
 type rowMerge struct {
@@ -68,7 +72,7 @@ func (d *directories) merge(s *Switch, r *protocol.Request) (count int64, err er
 	if m.kind == dirCashiers {
 		put = s.ledger.PutSealed
 	}
-	for piece := range slices.Chunk(m.rows, breath) {
+	for piece := range slices.Chunk(m.rows, rowsOfBatch) {
 		if err := put(m.kind, m.merchant, piece...); err != nil {
 			return 0, err
 		}

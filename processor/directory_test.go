@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -321,21 +322,72 @@ func FuzzDirectoryRows(f *testing.F) {
 	})
 }
 
-// BenchmarkLoadProducts loads a hundred thousand products as one call does,
-// from the body to the moment when decisions see them: ns and bytes of memory
-// a row. The disk is in memory: a real one adds its syncs, one for each
-// thousand rows.
-func BenchmarkLoadProducts(b *testing.B) {
-	const rows = 100_000
+const manyProducts = 100_000
+
+// manyProductsBody is a document of them, some 155 bytes each.
+func manyProductsBody() []byte {
 	body := []byte(`{"products":[`)
-	for i := range rows {
+	for i := range manyProducts {
 		if i > 0 {
 			body = append(body, ',')
 		}
 		body = fmt.Appendf(body, `{"sku":"%013d","name":"Product number %d","category":"category %d","brand":"brand %d","supplier":"supplier %d","tags":["tag %d"],"price":%d}`,
 			4600000000000+i, i, i%300, i%700, i%150, i%20, 100+i)
 	}
-	body = append(body, "]}"...)
+	return append(body, "]}"...)
+}
+
+// BenchmarkTillsWhileProductsLoad asks for quotes one after the other, alone
+// and while another goroutine loads a hundred thousand products again and
+// again, and tells the median and the 99th percentile.
+func BenchmarkTillsWhileProductsLoad(b *testing.B) {
+	body := manyProductsBody()
+	for _, loading := range []bool{false, true} {
+		name := "alone"
+		if loading {
+			name = "loading"
+		}
+		b.Run(name, func(b *testing.B) {
+			s := openShop(b, goods)
+			stop, stopped := make(chan struct{}), make(chan struct{})
+			go func() {
+				defer close(stopped)
+				for loading {
+					select {
+					case <-stop:
+						return
+					default:
+					}
+					r := protocol.Request{Call: protocol.CallPutProducts, Caller: protocol.Caller{Role: protocol.RoleAny}}
+					if bad := protocol.DecodeOwned(r.Call, append([]byte(nil), body...), &r); bad != nil || !s.ask(r).Code.OK() {
+						b.Error("a load failed")
+						return
+					}
+				}
+			}()
+			took := make([]time.Duration, 0, b.N)
+			for range b.N {
+				began := time.Now()
+				s.approved(s.sale(protocol.CallAccrue, byPhone("+77010000001"), 10000, 0))
+				took = append(took, time.Since(began))
+				time.Sleep(200 * time.Microsecond)
+			}
+			close(stop)
+			<-stopped
+			slices.Sort(took)
+			b.ReportMetric(float64(took[len(took)/2].Nanoseconds()), "median-ns")
+			b.ReportMetric(float64(took[len(took)*99/100].Nanoseconds()), "p99-ns")
+		})
+	}
+}
+
+// BenchmarkLoadProducts loads a hundred thousand products as one call does,
+// from the body to the moment when decisions see them: ns and bytes of memory
+// a row. The disk is in memory: a real one adds its syncs, one for each
+// thousand rows.
+func BenchmarkLoadProducts(b *testing.B) {
+	const rows = manyProducts
+	body := manyProductsBody()
 	for _, again := range []bool{false, true} {
 		name := "new"
 		if again {

@@ -121,7 +121,7 @@ func routeBatch(t *Task) {
 			runtime.Gosched()
 		}
 	}
-	for piece := range slices.Chunk(t.drawn.numbers, breath) {
+	for piece := range slices.Chunk(t.drawn.numbers, rowsOfBatch) {
 		rows := make([]ledger.LinkRow, 0, len(piece))
 		for _, number := range piece {
 			rows = append(rows, ledger.LinkRow{Key: t.cardKey(number), Link: ledger.Link{

@@ -22,10 +22,15 @@ var (
 	templatesField = []string{"templates"}
 )
 
-// breath is the number of rows after which whoever reads or writes a
+// breath is the number of rows after which whoever reads or checks a
 // directory lets others have the processor: a hundred thousand rows must not
-// keep tills waiting, and a thousand take less than a millisecond.
-const breath = 1000
+// keep tills waiting, and a hundred take some 0.1 ms.
+const breath = 100
+
+// rowBytes is what a row of a directory takes at the least, but for the
+// shortest ones: room for as many as the rest of the body may hold is made at
+// once.
+const rowBytes = 100
 
 // directory reads rows to be merged into a directory.
 func (s *scanner) directory(r *Request) {
@@ -40,6 +45,9 @@ func (s *scanner) directory(r *Request) {
 			case CallPutStores:
 				r.Stores = append(r.Stores, s.store())
 			case CallPutProducts:
+				if r.Products == nil {
+					r.Products = make([]ProductEntry, 0, min(MaxDirectory, (len(s.buf)-s.pos)/rowBytes+1))
+				}
 				r.Products = append(r.Products, s.product())
 			case CallPutTemplates:
 				r.Templates = append(r.Templates, s.template())
