@@ -33,6 +33,8 @@ type Parts struct {
 	Submit     func(*protocol.Exchange)
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer // nil: no metrics
+	// WhatIf replays drafts for the command line; nil: it can't.
+	WhatIf WhatIf
 	// Desk is the directory of the socket for the command line (package desk);
 	// "" opens none.
 	Desk string

@@ -31,6 +31,8 @@ diff A B       tells what two documents differ in. Each is a FILE, or the number
 restore N      publishes the document of an older version again, as a new one
                that is in force at once.
 schema         prints the JSON Schema of the document, for editors.
+whatif FILE    replays the receipts of a data directory under a draft; it has
+               flags of its own: tillgate program whatif --help
 
 FILE may be - for the standard input. With keys configured, TILLGATE_API_KEY
 holds the secret of a marketing or admin key.
@@ -59,7 +61,10 @@ var programActions = map[string]struct {
 
 // programCommand does something with programme documents.
 func programCommand(ctx context.Context, c *console, args []string) error {
-	fs := newFlags(c, "program", "check|publish|versions|diff|restore|schema [FILE|VERSION]... [flags]", aboutProgram)
+	if len(args) > 0 && args[0] == "whatif" {
+		return replayFile(ctx, c, args[1:])
+	}
+	fs := newFlags(c, "program", "check|publish|versions|diff|restore|schema|whatif [FILE|VERSION]... [flags]", aboutProgram)
 	server := fs.String("http", envOr("TILLGATE_HTTP", "127.0.0.1:8080"), "address of the server's HTTP listener")
 	match := fs.String("if-match", "", "change only this version (the ETag of GET /v1/program)")
 	if err := parse(fs, args, 1, 3); err != nil {
@@ -68,7 +73,7 @@ func programCommand(ctx context.Context, c *console, args []string) error {
 	action, ok := programActions[fs.Arg(0)]
 	switch rest := fs.Args()[1:]; {
 	case !ok:
-		return usagef("there is no %q; there are check, publish, versions, diff, restore and schema", fs.Arg(0))
+		return usagef("there is no %q; there are check, publish, versions, diff, restore, schema and whatif", fs.Arg(0))
 	case len(rest) < action.args:
 		return usagef("an argument is missing")
 	case len(rest) > action.args:

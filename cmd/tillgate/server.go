@@ -18,6 +18,7 @@ import (
 	"tillgate/ledger"
 	"tillgate/processor"
 	"tillgate/processor/program"
+	"tillgate/processor/whatif"
 	"tillgate/reconciler"
 )
 
@@ -28,6 +29,10 @@ const (
 	reconcilerStop = 2 * time.Second
 )
 
+// replayShare is how much of one processor a replay of a draft may take beside
+// the tills, in percent.
+const replayShare = 40
+
 // server is everything in one process. Its parts stand on each other in the
 // order of the fields.
 type server struct {
@@ -36,6 +41,7 @@ type server struct {
 	registry   *prometheus.Registry
 	ledger     *ledger.Ledger
 	processor  *processor.Switch
+	whatIf     *whatif.Service
 	reconciler *reconciler.Reconciler
 	gateway    *gateway.Gateway
 	database   *database  // the PostgreSQL of --dev, nil otherwise
@@ -102,6 +108,7 @@ func (s *server) openSwitch(tell func(part, format string, args ...any)) error {
 	if s.processor, err = processor.New(s.ledger, o); err != nil {
 		return fmt.Errorf("start the switch: %w", err)
 	}
+	s.whatIf = whatif.New(s.ledger, s.processor, whatif.Options{Share: replayShare, Logger: s.log})
 	programs, err := s.ledger.AllPrograms()
 	switch {
 	case err != nil:
@@ -120,6 +127,7 @@ func (s *server) openSwitch(tell func(part, format string, args ...any)) error {
 func (s *server) openReconciler(tell func(part, format string, args ...any)) (err error) {
 	s.reconciler, err = reconciler.New(s.config.Reconciler, reconciler.Parts{
 		Ledger: s.ledger, Submit: s.processor.Submit, Logger: s.log, Registerer: s.registry, Desk: s.config.Data,
+		WhatIf: s.whatIf,
 	})
 	if err != nil {
 		return fmt.Errorf("start the reconciler: %w", err)
@@ -144,7 +152,7 @@ func (s *server) openReconciler(tell func(part, format string, args ...any)) (er
 // openGateway is last: only now can anybody ask.
 func (s *server) openGateway(tell func(part, format string, args ...any)) (err error) {
 	s.gateway, err = gateway.New(s.config.Gateway, gateway.Parts{
-		Switch: s.processor, Office: s.reconciler, Checks: s.checks(), Registry: s.registry, Logger: s.log, Zone: s.processor.Zone,
+		Switch: s.processor, Office: s.reconciler, WhatIf: s.whatIf, Checks: s.checks(), Registry: s.registry, Logger: s.log, Zone: s.processor.Zone,
 		Schema: program.Schema,
 	})
 	if err != nil {
@@ -247,6 +255,9 @@ func (s *server) stop(stopFollowing context.CancelFunc, followed <-chan struct{}
 // close closes what is open beneath the switch.
 func (s *server) close() error {
 	var err error
+	if s.whatIf != nil {
+		s.whatIf.Close()
+	}
 	if s.ledger != nil {
 		if err = s.ledger.Close(); err != nil {
 			err = fmt.Errorf("close the ledger: %w", err)

@@ -11,6 +11,10 @@ import (
 // fewer under the draft, fewer are taken.
 func (r *replay) asItWas(m *member) error {
 	op, a := &r.op, m.draft
+	r.given(&r.tally.draft)
+	if op.Kind == ledger.KindPostIn && op.Into == 0 {
+		r.tally.guessed.Moved -= op.Legs[ledger.LegTransit]
+	}
 	p := points{a: a, now: op.Time}
 	if op.Due != 0 {
 		p.now = op.Due
@@ -70,6 +74,7 @@ func (r *replay) recall(m *member) {
 		_, _, more := r.shop.Promised(op)
 		s.open, s.more = true, append(s.more, more...)
 		s.rules = append(s.rules, op.Rules...)
+		s.beside.recorded(op)
 	case ledger.KindConfirm, ledger.KindAccrue, ledger.KindRedeem:
 		id := op.ID
 		if op.Kind == ledger.KindConfirm {
@@ -78,6 +83,7 @@ func (r *replay) recall(m *member) {
 		s := m.remember(id)
 		s.real, s.draft, s.own, s.booked = figuresOf(op), figuresOf(op), op.EarnedLot, true
 		s.pins = append(s.pins, op.Pins...)
+		s.beside.recorded(op)
 	case ledger.KindVoid:
 		m.forget(op.Parent)
 	case ledger.KindReturn:
@@ -111,10 +117,17 @@ func (r *replay) recallReturn(m *member, sign int64) {
 	for _, part := range op.Pins {
 		s.back.restored = addPart(s.back.restored, part, sign)
 	}
-	if sign > 0 {
-		s.back.keep(undo{
-			id: op.ID, f: f, pins: append([]ledger.LotPart(nil), op.Pins...),
-			lapsed: max(op.Legs[ledger.LegExpired], 0), taken: op.Legs[ledger.LegIssued],
-		})
+	if sign < 0 {
+		s.beside.again(op)
+		return
 	}
+	for i, back := range s.beside.after(op) {
+		s.beside.units[i].back = back
+	}
+	s.back.keep(undo{
+		id: op.ID, f: f, pins: append([]ledger.LotPart(nil), op.Pins...),
+		counts: append([]ledger.CountChange(nil), op.Counts...), gifts: append([]ledger.Gift(nil), op.Gifts...),
+		reward: op.Legs[ledger.LegReferral],
+		lapsed: max(op.Legs[ledger.LegExpired], 0), taken: op.Legs[ledger.LegIssued],
+	})
 }

@@ -47,12 +47,14 @@ func (r *replay) giveBack(m *member) error {
 		// It was too long ago to be remembered: as it really was.
 		r.tally.guessed.Forgotten++
 		s = &sale{id: op.Parent, booked: true, real: figuresOf(op), draft: figuresOf(op), pins: op.Pins}
+		s.beside.gifts, s.beside.counts = op.Gifts, taken(op.Counts)
 	}
 	if s.back == nil {
 		s.back = &back{}
 	}
 	s.back.real.plus(figuresOf(op), 1)
-	f := share(s, s.back.draft, s.back.real == s.real || op.Purchase)
+	whole := s.back.real == s.real || op.Purchase
+	f := share(s, s.back.draft, whole)
 	booked(&r.tally.real, figuresOf(op), -1)
 	booked(&r.tally.draft, f, -1)
 	m.gain -= f.discount + f.redeemed - op.Discount - op.Redeemed
@@ -60,6 +62,9 @@ func (r *replay) giveBack(m *member) error {
 		r.tally.real.Expired += lapsed
 	}
 	u := undo{id: op.ID, f: f}
+	s.takeBeside(op, &u, whole)
+	r.tally.draft.Gifts -= giftSum(u.gifts)
+	r.tally.draft.Rewards -= u.reward
 	if m.draft.Into == 0 {
 		r.undoSale(m.draft, s, &u)
 	}
@@ -68,8 +73,9 @@ func (r *replay) giveBack(m *member) error {
 	mine := r.book()
 	mine.Purchase = op.Purchase
 	mine.Spent = ledger.DaySum{Day: op.Spent.Day, Spent: -f.payable}
+	mine.Counts = append(mine.Counts, u.counts...)
 	if m.draft.Into != 0 {
-		mine.Purchase, mine.Spent = false, ledger.DaySum{}
+		mine.Purchase, mine.Spent, mine.Counts = false, ledger.DaySum{}, mine.Counts[:0]
 	}
 	return ledger.Apply(m.draft, mine)
 }
@@ -90,7 +96,10 @@ func (r *replay) undoSale(a *ledger.Account, s *sale, u *undo) {
 	u.lapsed = r.restore(p, s, u)
 	r.tally.draft.Expired += u.lapsed
 	missing := p.takeBack(s.own, u.f.earned)
-	u.taken = u.f.earned
+	for _, g := range u.gifts {
+		missing += p.takeBack(g.Part, g.Part.Points)
+	}
+	u.taken = u.f.earned + giftSum(u.gifts)
 	if missing > 0 && r.q.Draft.Deficit() == program.DeficitForgive {
 		u.taken -= missing
 	} else {
@@ -174,6 +183,8 @@ func (r *replay) takeAgain(m *member) error {
 	}
 	booked(&r.tally.draft, u.f, 1)
 	r.tally.draft.Expired -= u.lapsed
+	r.tally.draft.Gifts += giftSum(u.gifts)
+	r.tally.draft.Rewards += u.reward
 	m.gain += u.f.discount + u.f.redeemed - op.Discount - op.Redeemed
 	s.back.real.plus(figuresOf(op), -1)
 	s.back.draft.plus(u.f, -1)
@@ -181,6 +192,11 @@ func (r *replay) takeAgain(m *member) error {
 	mine := r.book()
 	mine.Purchase = op.Purchase
 	mine.Spent = ledger.DaySum{Day: op.Spent.Day, Spent: u.f.payable}
+	for _, ch := range u.counts {
+		ch.Value = -ch.Value
+		mine.Counts = append(mine.Counts, ch)
+	}
+	s.beside.again(op)
 	*u = undo{}
 	return ledger.Apply(m.draft, mine)
 }
@@ -200,6 +216,12 @@ func (r *replay) redo(a *ledger.Account, s *sale, u *undo) {
 	p.owe(need)
 	own := s.own
 	own.Points = u.taken
+	for _, g := range u.gifts {
+		part := g.Part
+		part.Points = min(part.Points, own.Points)
+		own.Points -= part.Points
+		p.earn(part)
+	}
 	if i := p.find(own); i >= 0 {
 		own.Expires = p.a.Lots[i].Expires
 	}

@@ -16,11 +16,19 @@ import (
 
 // books is a journal in memory: what a benchmark of the replay reads, without
 // the disk.
-type books struct{ records [][]byte }
+type books struct {
+	records [][]byte
+	members int
+}
 
 func (b *books) Partitions() int   { return 1 }
 func (b *books) Synced(int) uint64 { return uint64(len(b.records)) }
 func (b *books) Accounts(_ int, fn func(ledger.AccountID) bool) error {
+	for id := range b.members {
+		if !fn(ledger.AccountID(id + 1)) {
+			return nil
+		}
+	}
 	return nil
 }
 
@@ -69,7 +77,7 @@ redeem: {with: [card], cap: 50}
 // every third is paid in part with points. held receipts are an authorization
 // and its confirm, two records.
 func benchBooks(members, receipts int, held bool) (*books, int64) {
-	b, at := &books{}, time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC).UnixNano()
+	b, at := &books{members: members}, time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC).UnixNano()
 	for m := range members {
 		b.add(ledger.Operation{Kind: ledger.KindEnrol, Account: ledger.AccountID(m + 1), Time: at, At: at, Registered: true})
 	}
@@ -134,7 +142,7 @@ func BenchmarkReplay(b *testing.B) {
 			b.ReportAllocs()
 			done, used := 0, usage()
 			for b.Loop() {
-				w, err := newReplay(journal, shop, q).run(context.Background(), func(context.Context, int64, int64) error { return nil })
+				w, err := newReplay(journal, shop, q, 16_384).run(context.Background(), func(context.Context, int64, int64) error { return nil })
 				require.NoError(b, err)
 				require.EqualValues(b, receipts, w.Receipts.Total)
 				done += receipts

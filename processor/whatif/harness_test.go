@@ -165,21 +165,30 @@ func (s *shop) records(fn func(*ledger.Operation)) {
 	}
 }
 
-// replay runs a draft over the books from a moment on; nil is the beginning.
+// replay runs a draft over the books from a moment on; zero is the beginning.
 func (s *shop) replay(draft string, from time.Time) *protocol.WhatIf {
 	s.t.Helper()
-	service := whatif.New(s.ledger, s.s, whatif.Options{
-		Clock: func() int64 { return s.clock.Load() + 1 }, Logger: slog.New(slog.DiscardHandler),
-	})
+	return s.replayWith(whatif.Options{}, draft, from)
+}
+
+func (s *shop) replayWith(o whatif.Options, draft string, from time.Time) *protocol.WhatIf {
+	s.t.Helper()
+	o.Clock, o.Logger = func() int64 { return s.clock.Load() + 1 }, slog.New(slog.DiscardHandler)
+	service := whatif.New(s.ledger, s.s, o)
 	defer service.Close()
 	require.NoError(s.t, s.ledger.WaitSynced())
-	r := protocol.Request{Call: protocol.CallWhatIf, Document: []byte(draft)}
+	r := asking(draft)
 	if !from.IsZero() {
 		r.From = protocol.Time{Unix: from.UnixNano(), Set: true}
 	}
 	var out protocol.Response
-	run := service.Begin(&r, &out)
+	run := service.Begin(r, &out)
 	require.NotNil(s.t, run, "%s %v", out.Detail, out.Problems)
 	require.NoError(s.t, run(context.Background(), func(int64, int64) {}))
 	return out.WhatIf
+}
+
+// asking is a request for a replay of everything.
+func asking(draft string) *protocol.Request {
+	return &protocol.Request{Call: protocol.CallWhatIf, Document: []byte(draft)}
 }

@@ -84,7 +84,10 @@ func (r *replay) know(a *ledger.Account, op *ledger.Operation) {
 		Partner:       partner,
 		Zone:          zone,
 		Now:           op.Time,
+		Joined:        a.Joined,
+		Above:         len(a.Upline),
 		Days:          f.Days[:0],
+		Counts:        f.Counts[:0],
 	}
 	f.Identified, f.SpendByID, _ = r.shop.Promised(op)
 	if f.Identified == protocol.NoIdentifier {
@@ -94,6 +97,9 @@ func (r *replay) know(a *ledger.Account, op *ledger.Operation) {
 	for _, d := range a.Days {
 		f.Days = append(f.Days, program.DaySum(d))
 	}
+	for _, c := range a.Counts {
+		f.Counts = append(f.Counts, program.Count(c))
+	}
 }
 
 // lots are the lots that a decision earns: the sale's own, and those with a
@@ -101,17 +107,22 @@ func (r *replay) know(a *ledger.Account, op *ledger.Operation) {
 // of their day, so that a day's purchases share a lot.
 func (r *replay) lots() (own ledger.LotPart, more []ledger.LotPart) {
 	for i, l := range r.decision.Lots {
-		part := ledger.LotPart{Active: l.Active, Expires: l.Expires, Points: l.Points, Own: l.Own}
-		if part.Active <= r.op.At {
-			part.Active = dayStart(r.op.At, r.facts.Zone)
-		}
 		if i == 0 {
-			own = part
+			own = r.lot(l)
 		} else {
-			more = append(more, part)
+			more = append(more, r.lot(l))
 		}
 	}
 	return own, more
+}
+
+// lot is a lot as it is booked.
+func (r *replay) lot(l program.EarnedLot) ledger.LotPart {
+	part := ledger.LotPart{Active: l.Active, Expires: l.Expires, Points: l.Points, Own: l.Own}
+	if part.Active <= r.op.At {
+		part.Active = dayStart(r.op.At, r.facts.Zone)
+	}
+	return part
 }
 
 // dayStart is 00:00 of the moment's local day, unix ns.

@@ -63,6 +63,7 @@ type sale struct {
 	pins   []ledger.LotPart // under the draft: what it has consumed, in order
 	more   []ledger.LotPart // of a hold, under the draft: lots with a term of their own
 	rules  []ledger.Rule    // of a hold, under the draft
+	beside beside           // under the draft: what it does beside its figures
 	back   *back            // what has come back; nil for nothing
 }
 
@@ -78,6 +79,9 @@ type undo struct {
 	id     ledger.OpID
 	f      figures
 	pins   []ledger.LotPart
+	counts []ledger.CountChange
+	gifts  []ledger.Gift
+	reward int64 // points of rewards taken back
 	lapsed int64 // points that had expired and did not come back
 	taken  int64 // points taken back, less those forgiven
 }
@@ -131,7 +135,7 @@ func (m *member) eldest() *sale {
 
 // reset empties a sale and keeps the room of its lists.
 func (s *sale) reset(id ledger.OpID) {
-	*s = sale{id: id, pins: s.pins[:0], more: s.more[:0], rules: s.rules[:0]}
+	*s = sale{id: id, pins: s.pins[:0], more: s.more[:0], rules: s.rules[:0], beside: s.beside.empty()}
 }
 
 // forget forgets a sale.

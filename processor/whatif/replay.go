@@ -46,9 +46,10 @@ type Query struct {
 
 // replay is one run. It reads one partition after the other, because members
 // live wholly in one, and of a large partition one slice of the members after
-// the other, so that it never holds more than maxMembers of them.
+// the other, so that it never holds more than most of them or so.
 type replay struct {
 	q        Query
+	most     int // members that are held at a time
 	journal  Journal
 	shop     Shop
 	versions program.Versions
@@ -69,13 +70,9 @@ type replay struct {
 	tally tally
 }
 
-// maxMembers bounds the members that are held at a time: with maxSales sales
-// each and some lots about 150 MB.
-const maxMembers = 32_768
-
-func newReplay(j Journal, shop Shop, q Query) *replay {
+func newReplay(j Journal, shop Shop, q Query, most int) *replay {
 	r := &replay{
-		q: q, journal: j, shop: shop, versions: shop.Versions(q.Merchant),
+		q: q, most: most, journal: j, shop: shop, versions: shop.Versions(q.Merchant),
 		values: map[uint32]*program.Program{}, tally: newTally(),
 	}
 	r.extends = !q.Draft.Lots().ExtendOnPurchase.Zero()
@@ -100,7 +97,7 @@ func (r *replay) run(ctx context.Context, pace func(ctx context.Context, done, t
 		if err := r.journal.Accounts(p, func(ledger.AccountID) bool { n++; return true }); err != nil {
 			return nil, err
 		}
-		cuts[p] = uint64(n/maxMembers + 1)
+		cuts[p] = uint64((n + r.most - 1) / r.most)
 		total += int64(cuts[p] * r.journal.Synced(p))
 	}
 	step := func(n int) error {
@@ -203,6 +200,17 @@ func (r *replay) lapsed(f *protocol.WhatIfFigures) {
 	}
 }
 
+// given counts the points that a real record gives beside a purchase: gifts,
+// rewards, and what is given and charged by hand.
+func (r *replay) given(f *protocol.WhatIfFigures) {
+	op, sign := &r.op, int64(1)
+	if op.Kind == ledger.KindReturn || op.Kind == ledger.KindReverse && op.Undoes != ledger.KindReturn {
+		sign = -1
+	}
+	f.Gifts += sign*giftSum(op.Gifts) - op.Legs[ledger.LegAdjusted]
+	f.Rewards -= op.Legs[ledger.LegReferral]
+}
+
 // both books a record of the period on both sides: the real figures as they
 // are, the draft's as they would have been.
 func (r *replay) both(m *member, when int64) error {
@@ -210,6 +218,7 @@ func (r *replay) both(m *member, when int64) error {
 		return err
 	}
 	r.lapsed(&r.tally.real)
+	r.given(&r.tally.real)
 	switch op := &r.op; op.Kind {
 	case ledger.KindAuthorize, ledger.KindAmend:
 		return r.hold(m)
@@ -299,6 +308,9 @@ func (r *replay) report() *protocol.WhatIf {
 	w := r.tally.report()
 	w.Program = strings.Clone(r.q.Draft.Name())
 	w.From, w.To = r.q.From, r.q.To
+	// What the draft would have given those who invited, beyond what they got,
+	// is nobody's in the replay; it is owed to them all the same.
+	w.Draft.Liability += w.Draft.Rewards - w.Real.Rewards
 	w.Real.Worth, w.Draft.Worth = r.worth(w.Real.Liability, w.Draft.Liability)
 	w.Unknown = unknown(r.q.Document)
 	return w

@@ -33,6 +33,8 @@ func (r *replay) hold(m *member) error {
 	s := m.remember(op.Hold)
 	s.real, s.draft, s.own = figuresOf(op), f, own
 	s.open, s.more, s.rules = true, append(s.more, more...), r.rules(s.rules)
+	r.decided(s)
+	mine.Counts = s.beside.reserved(mine.Counts)
 	return ledger.Apply(a, mine)
 }
 
@@ -139,6 +141,7 @@ func (r *replay) sell(m *member) error {
 		s = m.begin(op.ID)
 	}
 	s.real, s.draft, s.own = figuresOf(op), f, own
+	r.decided(s)
 	r.book()
 	p := points{a: a, now: op.Time}
 	p.extend(r.decision.ExtendTo)
@@ -156,8 +159,13 @@ func (r *replay) sold(m *member, s *sale, more []ledger.LotPart, rules []ledger.
 	for _, l := range more {
 		p.earn(l)
 	}
+	for _, g := range s.beside.gifts {
+		p.earn(g.Part)
+	}
 	p.tidy()
 	s.booked = true
+	mine.Counts = append(mine.Counts, s.beside.counts...)
+	mine.Grant, mine.GrantUntil = s.beside.grant, s.beside.grantUntil
 	mine.Purchase = true
 	mine.Spent = ledger.DaySum{Day: op.Spent.Day, Spent: s.draft.payable}
 	r.count(m, s, rules)
@@ -175,8 +183,11 @@ func (r *replay) count(m *member, s *sale, rules []ledger.Rule) {
 	for _, x := range rules {
 		apply(&t.rule(x.Name).Draft, x)
 	}
-	is := s.real.discount + money(r.version(&r.op), s.real.earned)
-	be := s.draft.discount + money(r.q.Draft, s.draft.earned)
+	given := giftSum(s.beside.gifts)
+	t.draft.Gifts += given
+	t.draft.Rewards += s.beside.rewardSum()
+	is := s.real.discount + money(r.version(&r.op), s.real.earned+giftSum(r.op.Gifts))
+	be := s.draft.discount + money(r.q.Draft, s.draft.earned+given)
 	sides(&t.receipts, be-is)
 	m.count++
 	m.gain += s.draft.discount + s.draft.redeemed - s.real.discount - s.real.redeemed

@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,8 +12,11 @@ import (
 	"net/http"
 	"net/url"
 	"path/filepath"
+	"strconv"
 	"syscall"
 	"time"
+
+	"tillgate/protocol"
 )
 
 // ErrNotRunning says that no server has the data directory open.
@@ -52,6 +56,33 @@ func (c *Client) ExportAll(ctx context.Context, w io.Writer, merchant string) er
 	return err
 }
 
+// WhatIf has the server replay a draft, which is the Office's WhatIf; progress
+// is called with how many of how many records have been read.
+func (c *Client) WhatIf(ctx context.Context, merchant string, draft []byte, from, to int64, progress func(done, total int64)) (*protocol.WhatIf, error) {
+	q := url.Values{"merchant": {merchant}, "from": {strconv.FormatInt(from, 10)}, "to": {strconv.FormatInt(to, 10)}}
+	lines, in := io.Pipe()
+	ended := make(chan error, 1)
+	go func() {
+		_, err := c.send(ctx, http.MethodPost, "/whatif", q, bytes.NewReader(draft), in)
+		ended <- errors.Join(err, in.CloseWithError(err))
+	}()
+	var report *protocol.WhatIf
+	for d := json.NewDecoder(lines); ; {
+		var line Replay
+		if err := d.Decode(&line); err != nil {
+			break // the end, or what send tells
+		}
+		if report = line.Report; report == nil {
+			progress(line.Done, line.Total)
+		}
+	}
+	err := errors.Join(lines.Close(), <-ended)
+	if err == nil && report == nil {
+		err = errors.New("the server broke off")
+	}
+	return report, err
+}
+
 // Verify has the server prove its books; what it finds goes to w.
 func (c *Client) Verify(ctx context.Context, w io.Writer) (ok bool, err error) {
 	trailers, err := c.ask(ctx, http.MethodGet, "/verify", nil, w)
@@ -59,7 +90,11 @@ func (c *Client) Verify(ctx context.Context, w io.Writer) (ok bool, err error) {
 }
 
 func (c *Client) ask(ctx context.Context, method, path string, q url.Values, w io.Writer) (http.Header, error) {
-	request, err := http.NewRequestWithContext(ctx, method, "http://desk"+path+"?"+q.Encode(), nil)
+	return c.send(ctx, method, path, q, nil, w)
+}
+
+func (c *Client) send(ctx context.Context, method, path string, q url.Values, body io.Reader, w io.Writer) (http.Header, error) {
+	request, err := http.NewRequestWithContext(ctx, method, "http://desk"+path+"?"+q.Encode(), body)
 	if err != nil {
 		return nil, err
 	}

@@ -19,7 +19,10 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
+
+	"tillgate/protocol"
 )
 
 // Socket is the name of the socket in the data directory.
@@ -35,6 +38,10 @@ type Office interface {
 	Backup(ctx context.Context, dir string) error
 	Export(ctx context.Context, w io.Writer, merchant string, from, to time.Time, format string) error
 	ExportAll(ctx context.Context, w io.Writer, merchant string) error
+	// WhatIf replays a draft of a merchant's programme over what was booked in
+	// [from, to), unix ns, 0 for all there is, and writes a [Replay] a line:
+	// how far it is, and at last the report. There is one at a time.
+	WhatIf(ctx context.Context, w io.Writer, merchant string, draft []byte, from, to int64) error
 	// Verify proves the books and writes what it has found, a line each; ok is
 	// false if anything is wrong.
 	Verify(ctx context.Context, w io.Writer) (ok bool, err error)
@@ -112,6 +119,19 @@ func handler(office Office, log *slog.Logger) http.Handler {
 			return office.ExportAll(r.Context(), out, r.URL.Query().Get("merchant"))
 		})
 	})
+	mux.HandleFunc("POST /whatif", func(w http.ResponseWriter, r *http.Request) {
+		q := r.URL.Query()
+		from, err := strconv.ParseInt(q.Get("from"), 10, 64)
+		to, err2 := strconv.ParseInt(q.Get("to"), 10, 64)
+		draft, err3 := io.ReadAll(io.LimitReader(r.Body, protocol.MaxBody+1))
+		if err := errors.Join(err, err2, err3); err != nil {
+			refuse(w, err)
+			return
+		}
+		stream(w, func(out io.Writer) error {
+			return office.WhatIf(r.Context(), out, q.Get("merchant"), draft, from, to)
+		})
+	})
 	mux.HandleFunc("GET /verify", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Trailer", trailer)
 		stream(w, func(out io.Writer) error {
@@ -121,6 +141,13 @@ func handler(office Office, log *slog.Logger) http.Handler {
 		})
 	})
 	return mux
+}
+
+// Replay is a line of an answer about a draft: so many of the records have
+// been read, or what came of it.
+type Replay struct {
+	Done, Total int64
+	Report      *protocol.WhatIf
 }
 
 // trailer tells behind the findings whether the books are in order.
@@ -153,7 +180,7 @@ func stream(w http.ResponseWriter, write func(io.Writer) error) {
 }
 
 type counted struct {
-	w io.Writer
+	w http.ResponseWriter
 	n int
 }
 
@@ -162,3 +189,7 @@ func (c *counted) Write(p []byte) (int, error) {
 	c.n += n
 	return n, err
 }
+
+// Flush sends what has been written: a line about progress is worth nothing
+// later.
+func (c *counted) Flush() error { return http.NewResponseController(c.w).Flush() }

@@ -3,7 +3,9 @@ package desk
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -13,6 +15,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"tillgate/protocol"
 )
 
 // office writes down what it is asked.
@@ -36,6 +40,23 @@ func (o *office) Export(_ context.Context, w io.Writer, merchant string, from, t
 func (o *office) ExportAll(_ context.Context, w io.Writer, merchant string) error {
 	o.asked = "all " + merchant
 	return o.write(w)
+}
+
+func (o *office) WhatIf(_ context.Context, w io.Writer, merchant string, draft []byte, from, to int64) error {
+	o.asked = fmt.Sprint("whatif ", merchant, " ", string(draft), " ", from, " ", to)
+	if o.err != nil {
+		return o.err
+	}
+	lines := json.NewEncoder(w)
+	for done := range int64(3) {
+		if err := lines.Encode(Replay{Done: done, Total: 3}); err != nil {
+			return err
+		}
+	}
+	if o.broken != nil {
+		return o.broken
+	}
+	return lines.Encode(Replay{Report: &protocol.WhatIf{Program: "draft", Rules: []protocol.WhatIfRule{{Rule: "base"}}}})
 }
 
 func (o *office) Verify(_ context.Context, w io.Writer) (bool, error) {
@@ -116,6 +137,28 @@ func TestTheDeskTellsWhatIsWrong(t *testing.T) {
 	ok, err := c.Verify(ctx, io.Discard)
 	require.Error(t, err)
 	require.False(t, ok)
+}
+
+func TestTheDeskReplays(t *testing.T) {
+	o := &office{}
+	c := open(t, o)
+	ctx := context.Background()
+	var steps []int64
+	progress := func(done, total int64) { steps = append(steps, done, total) }
+	w, err := c.WhatIf(ctx, "m", []byte("program: x"), 1, 2, progress)
+	require.NoError(t, err)
+	require.Equal(t, "whatif m program: x 1 2", o.asked)
+	require.Equal(t, []int64{0, 3, 1, 3, 2, 3}, steps)
+	require.Equal(t, &protocol.WhatIf{Program: "draft", Rules: []protocol.WhatIfRule{{Rule: "base"}}}, w)
+
+	o.broken = errors.New("the journal can't be read")
+	_, err = c.WhatIf(ctx, "", nil, 0, 0, progress)
+	require.Error(t, err, "half an answer is none")
+	o.err = errors.New("another replay is under way")
+	_, err = c.WhatIf(ctx, "", nil, 0, 0, progress)
+	require.EqualError(t, err, o.err.Error())
+	_, err = Dial(t.TempDir()).WhatIf(ctx, "", nil, 0, 0, progress)
+	require.ErrorIs(t, err, ErrNotRunning)
 }
 
 func TestNobodyIsThere(t *testing.T) {

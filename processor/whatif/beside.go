@@ -1,0 +1,188 @@
+package whatif
+
+import (
+	"tillgate/ledger"
+	"tillgate/processor/program"
+)
+
+// beside is what a sale does beside its figures: counters, gifts, rewards for
+// the members above, a tier. Gifts go back with the whole receipt, rewards in
+// proportion to the money, counters with their line or the whole receipt.
+type beside struct {
+	counts     []ledger.CountChange
+	gifts      []ledger.Gift
+	rewards    []reward
+	units      []unit // of the lines, if some counter belongs to one
+	grant      string
+	grantUntil int64
+}
+
+// reward is what a sale brings a member above; who that is makes no difference.
+type reward struct {
+	points int64
+	fixed  bool
+}
+
+// unit is a line of the sale: its quantity and what has come back of it, in
+// thousandths.
+type unit struct {
+	id             string
+	quantity, back int64
+}
+
+// empty keeps the room of the lists.
+func (b *beside) empty() beside {
+	return beside{counts: b.counts[:0], gifts: b.gifts[:0], rewards: b.rewards[:0], units: b.units[:0]}
+}
+
+// decided takes over what the decision says beside its figures.
+func (r *replay) decided(s *sale) {
+	b, d := &s.beside, &r.decision
+	for _, c := range d.Counts {
+		b.counts = append(b.counts, ledger.CountChange{Count: ledger.Count(c.Count), Set: c.Set, Line: uint16(c.Line)})
+	}
+	for _, g := range d.Gifts {
+		b.gifts = append(b.gifts, ledger.Gift{Rule: g.Rule, Part: r.lot(g.Lot)})
+	}
+	for _, w := range d.Rewards {
+		if w.Level >= 1 && w.Level <= r.facts.Above {
+			b.rewards = append(b.rewards, reward{points: w.Lot.Points, fixed: w.Fixed})
+		}
+	}
+	b.grant, b.grantUntil = d.Grant, d.GrantUntil
+	b.lines(&r.op)
+}
+
+// recorded takes over what a real record says beside its figures.
+func (b *beside) recorded(op *ledger.Operation) {
+	b.counts = append(b.counts, op.Counts...)
+	b.gifts = append(b.gifts, op.Gifts...)
+	for _, w := range op.Rewards {
+		b.rewards = append(b.rewards, reward{points: w.Part.Points, fixed: w.Fixed})
+	}
+	b.grant, b.grantUntil = op.Grant, op.GrantUntil
+	b.lines(op)
+}
+
+// lines keeps the quantities of the lines, if counters go back with them.
+func (b *beside) lines(op *ledger.Operation) {
+	for i := range b.counts {
+		if b.counts[i].Line == 0 {
+			continue
+		}
+		for k := range op.Lines {
+			b.units = append(b.units, unit{id: op.Lines[k].ID, quantity: op.Lines[k].Quantity})
+		}
+		return
+	}
+}
+
+// reserved appends the counters that a hold reserves.
+func (b *beside) reserved(list []ledger.CountChange) []ledger.CountChange {
+	for _, ch := range b.counts {
+		if !ch.Set {
+			list = append(list, ch)
+		}
+	}
+	return list
+}
+
+// rewardSum is the points of all rewards.
+func (b *beside) rewardSum() (n int64) {
+	for _, w := range b.rewards {
+		n += w.points
+	}
+	return n
+}
+
+// giftSum is the points of gifts.
+func giftSum(gifts []ledger.Gift) (n int64) {
+	for _, g := range gifts {
+		n += g.Part.Points
+	}
+	return n
+}
+
+// taken is the other way round what a return took from counters.
+func taken(counts []ledger.CountChange) (list []ledger.CountChange) {
+	for _, ch := range counts {
+		ch.Value = -ch.Value
+		list = append(list, ch)
+	}
+	return list
+}
+
+// takeBeside says what a return takes back beside the figures; whole says that
+// nothing is left of the sale after it. u.f are the figures that it takes, and
+// are not yet in s.back.
+func (s *sale) takeBeside(op *ledger.Operation, u *undo, whole bool) {
+	b := &s.beside
+	after := b.after(op)
+	for _, ch := range b.counts {
+		switch {
+		case ch.Set:
+			continue
+		case ch.Line > 0 && int(ch.Line) <= len(b.units):
+			l := &b.units[ch.Line-1]
+			back := after[ch.Line-1]
+			ch.Value = partOf(l.back, l.quantity, ch.Value) - partOf(back, l.quantity, ch.Value)
+		case whole:
+			ch.Value = -ch.Value
+		default:
+			continue
+		}
+		if ch.Line = 0; ch.Value != 0 {
+			u.counts = append(u.counts, ch)
+		}
+	}
+	for i := range b.units {
+		b.units[i].back = after[i]
+	}
+	if whole {
+		u.gifts = append(u.gifts, b.gifts...)
+	}
+	for _, w := range b.rewards {
+		paid := s.back.draft.payable
+		switch {
+		case !w.fixed:
+			u.reward += partOf(paid+u.f.payable, s.draft.payable, w.points) - partOf(paid, s.draft.payable, w.points)
+		case whole:
+			u.reward += w.points
+		}
+	}
+}
+
+// after is what will have come back of each line.
+func (b *beside) after(op *ledger.Operation) []int64 {
+	if len(b.units) == 0 {
+		return nil
+	}
+	list := make([]int64, len(b.units))
+	for i := range b.units {
+		list[i] = b.units[i].back
+		for k := range op.Lines {
+			if op.Lines[k].ID == b.units[i].id {
+				list[i] += op.Lines[k].Quantity
+			}
+		}
+	}
+	return list
+}
+
+// again takes the quantities of a return back that is reversed.
+func (b *beside) again(op *ledger.Operation) {
+	for i := range b.units {
+		for k := range op.Lines {
+			if op.Lines[k].ID == b.units[i].id {
+				b.units[i].back -= op.Lines[k].Quantity
+			}
+		}
+	}
+}
+
+func partOf(part, whole, value int64) int64 {
+	if whole == 0 {
+		return 0
+	}
+	return program.Proportion(part, whole, value)
+}
