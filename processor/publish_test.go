@@ -168,8 +168,8 @@ func TestRestore(t *testing.T) {
 	r.At = protocol.Time{Unix: now - int64(30*time.Minute), Offset: 5 * 3600, Set: true}
 	require.Equal(t, int64(1200), s.ask(r).Earned)
 
-	// A repeat says the same, also when another version has come meanwhile and
-	// after a restart; another request under the key is refused; the decline is
+	// A repeat says the same, also when another version has come meanwhile;
+	// another request under the key is refused; the decline is
 	// remembered too.
 	s.later(time.Hour)
 	s.put("", percent(15, ""))
@@ -269,4 +269,44 @@ func TestEachMerchantItsProgramme(t *testing.T) {
 	r := s.marketing(protocol.CallRestoreProgram, "north")
 	r.Target = "2"
 	require.Equal(t, protocol.NotFound, s.ask(r).Code, "south's versions are not north's to restore")
+}
+
+// TestRestoreOutlivesARestart: the version that was gone back to is in force
+// from its restoration, not from its document's date, and the request is still
+// known.
+func TestRestoreOutlivesARestart(t *testing.T) {
+	s := openShop(t, "")
+	s.put("", percent(10, "effective_from: 2027-06-01T00:00:00+05:00"))
+	s.put("", percent(12, "effective_from: 2026-01-01T00:00:00+05:00"))
+	s.later(time.Hour)
+	said := wire(s.restore("1", "k", ""))
+	restored := s.clock.Load()
+	s.later(time.Hour)
+	s.again()
+	again := s.restore("1", "k", "")
+	require.True(t, again.Replayed)
+	require.Equal(t, said, wire(again))
+	list := s.versions("")
+	require.Equal(t, []int64{restored, restored}, []int64{list[2].Published, list[2].EffectiveFrom})
+	require.True(t, list[2].InForce)
+	s.enrol(1000, "4000001", "")
+	r := s.sale(protocol.CallQuote, byCard("4000001"), 10_000, 0)
+	require.Equal(t, uint32(3), s.ask(r).ProgramVersion)
+	r.At = protocol.Time{Unix: restored - 1, Offset: 5 * 3600, Set: true}
+	require.Equal(t, uint32(2), s.ask(r).ProgramVersion)
+}
+
+// TestARestoreThatWasCutShortIsTakenUp: its version is stored, its records are
+// not; the request comes again and makes no second version.
+func TestARestoreThatWasCutShortIsTakenUp(t *testing.T) {
+	s := openShop(t, "")
+	s.put("", percent(10, ""))
+	s.put("", percent(12, ""))
+	now := s.clock.Load()
+	require.NoError(t, s.ledger.PutProgram(ledger.Program{Version: 3, Published: now, From: now, Actor: "office", Doc: []byte(percent(10, ""))}))
+	res := s.restore("1", "k", "")
+	require.Equal(t, protocol.Approved, res.Code, res.Detail)
+	require.Equal(t, uint32(3), res.Versions[0].Version)
+	require.Len(t, s.versions(""), 3)
+	require.True(t, s.restore("1", "k", "").Replayed)
 }

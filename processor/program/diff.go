@@ -76,9 +76,8 @@ func (d *differ) blocks(path string, a, b *node) {
 }
 
 func (d *differ) lists(path string, a, b *node) {
-	was, named := labels(a)
-	is, named2 := labels(b)
-	if named && named2 {
+	was, is := labels(a), labels(b)
+	if was != nil && is != nil {
 		d.named(path, a, b, was, is)
 		return
 	}
@@ -100,25 +99,28 @@ func (d *differ) lists(path string, a, b *node) {
 }
 
 // named compares lists whose entries have names.
-func (d *differ) named(path string, a, b *node, was, is []string) {
-	var expected []string
-	for i, name := range was {
-		j := slices.Index(is, name)
+func (d *differ) named(path string, a, b *node, was, is map[string]int) {
+	var before, expected, after []string
+	for i := range a.list {
+		name := label(a.list[i])
+		before = append(before, name)
 		var other *node
-		if j >= 0 {
+		if j, stays := is[name]; stays {
 			other = b.list[j]
 			expected = append(expected, name)
 		}
 		d.compare(path+"["+name+"]", a.list[i], other)
 	}
-	for j, name := range is {
-		if !slices.Contains(was, name) {
-			d.compare(path+"["+name+"]", nil, b.list[j])
+	for _, e := range b.list {
+		name := label(e)
+		after = append(after, name)
+		if _, there := was[name]; !there {
+			d.compare(path+"["+name+"]", nil, e)
 			expected = append(expected, name)
 		}
 	}
-	if !slices.Equal(expected, is) {
-		d.add(path, names(was), names(is))
+	if !slices.Equal(expected, after) {
+		d.add(path, names(before), names(after))
 	}
 }
 
@@ -134,23 +136,31 @@ func blocksOnly(n *node) bool {
 	return !slices.ContainsFunc(n.list, func(e *node) bool { return e.kind != nodeMap })
 }
 
-// labels are what the entries of a list are called; false if some have no name
-// or share one.
-func labels(n *node) ([]string, bool) {
-	var list []string
-	for _, e := range n.list {
-		label := ""
-		for _, k := range []string{"name", "code", "serial", "event", "segment"} {
-			if v := (object{n: e}).get(k); v != nil && label == "" && e.kind == nodeMap {
-				label = v.text
-			}
+// labels are where the entries of a list stand by their names; nil if some
+// have no name or share one.
+func labels(n *node) map[string]int {
+	at := make(map[string]int, len(n.list))
+	for i, e := range n.list {
+		name := label(e)
+		if _, twice := at[name]; twice || name == "" {
+			return nil
 		}
-		if label == "" || slices.Contains(list, label) {
-			return nil, false
-		}
-		list = append(list, label)
+		at[name] = i
 	}
-	return list, true
+	return at
+}
+
+// label is what an entry is called; "" if it has no name.
+func label(e *node) string {
+	if e.kind != nodeMap {
+		return ""
+	}
+	for _, k := range []string{"name", "code", "serial", "event", "segment"} {
+		if v := (object{n: e}).get(k); v != nil {
+			return v.text
+		}
+	}
+	return ""
 }
 
 // same reports whether two nodes say the same: 10 and 10.0 do, and so do a

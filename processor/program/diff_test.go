@@ -113,3 +113,26 @@ redeem: {cap: 50, with: [card, code]}
 	_, err = Diff([]byte{0xff}, []byte(older))
 	require.ErrorContains(t, err, "UTF-8")
 }
+
+// FuzzDiff: a document differs from itself in nothing, and what it differs in
+// from another is JSON.
+func FuzzDiff(f *testing.F) {
+	f.Add([]byte(older), Sample)
+	f.Add(read(f, "testdata/whole.yaml"), read(f, "testdata/full.yaml"))
+	f.Add([]byte(`{"a": [{"name": "x"}, {"name": "x"}], "b": 007}`), []byte(`{"a": [{"name": "x"}, 5], "b": "007"}`))
+	f.Fuzz(func(t *testing.T, a, b []byte) {
+		changes, err := Diff(a, a)
+		require.Empty(t, changes)
+		if err != nil {
+			return
+		}
+		changes, err = Diff(a, b)
+		if err != nil {
+			return
+		}
+		for _, c := range changes {
+			require.True(t, c.Before == nil || json.Valid(c.Before), "%s", c.Before)
+			require.True(t, c.After == nil || json.Valid(c.After), "%s", c.After)
+		}
+	})
+}
