@@ -74,7 +74,8 @@ func openStopped(conf *config.Config) (*ledger.Ledger, error) {
 	if _, err := os.Stat(dir); err != nil {
 		return nil, fmt.Errorf("there is no ledger in %s", conf.Data)
 	}
-	return ledger.Open(dir, ledger.Options{})
+	// Nobody will decide about dated events: nothing falls due meanwhile.
+	return ledger.Open(dir, ledger.Options{AwaitWaker: true})
 }
 
 const aboutRestore = `

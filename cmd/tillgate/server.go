@@ -78,6 +78,7 @@ func tuneMemory(m config.Memory) {
 func (s *server) openLedger(tell func(part, format string, args ...any)) error {
 	o := s.config.Ledger
 	o.Logger = s.log
+	o.AwaitWaker = true // the switch, which opens next
 	o.Fatal = func(err error) {
 		select {
 		case s.fatal <- err:
