@@ -99,6 +99,9 @@ func dropHold(a *Account, id OpID) bool {
 			// pins' room for the next hold.
 			gone := a.Holds[i]
 			for _, ch := range gone.Counts {
+				if ch.Apart {
+					continue
+				}
 				ch.Value = -ch.Value
 				a.Counts = addCount(a.Counts, ch)
 			}

@@ -38,8 +38,8 @@ type CountChange struct {
 	// like the year of the last birthday's gift.
 	Raise bool
 	// Shared counts it for the merchant too, over all accounts
-	// ([Tx.Take]).
-	Shared bool
+	// ([Tx.Take]); Apart for the merchant alone: the account keeps no counter.
+	Shared, Apart bool
 	// Line is the number, from 1, of the line of the operation that it belongs
 	// to: a return of the line takes its share back. 0: the whole sale's.
 	Line uint16
@@ -85,7 +85,7 @@ func applyCounts(a *Account, op *Operation) error {
 	today := dayOf(op.Time)
 	a.Counts = slices.DeleteFunc(a.Counts, func(c Count) bool { return c.Until != 0 && c.Until < today })
 	for _, ch := range op.Counts {
-		if ch.Until != 0 && ch.Until < today {
+		if ch.Apart || ch.Until != 0 && ch.Until < today {
 			continue
 		}
 		a.Counts = addCount(a.Counts, ch)
@@ -127,6 +127,8 @@ func checkCounts(op *Operation) error {
 			return refuse(op, "a counter that is set can be neither reserved nor shared")
 		case ch.Raise && (op.Kind != KindPostIn || ch.Set || ch.Shared || ch.Value < 0):
 			return refuse(op, "a mark is raised by what a merge brings alone")
+		case ch.Apart && !ch.Shared:
+			return refuse(op, "a counter apart from the account is shared")
 		case op.Hold != 0 && ch.Value < 0:
 			return refuse(op, "a hold reserves %d of a counter", ch.Value)
 		case int(ch.Line) > len(op.Lines):
@@ -147,6 +149,7 @@ const (
 	countShared
 	countHasKey // in an account: the key differs from that of the one before
 	countRaise
+	countApart
 )
 
 func countChangeItem(c *coder, ch *CountChange) {
@@ -160,11 +163,14 @@ func countChangeItem(c *coder, ch *CountChange) {
 	if ch.Raise {
 		flags |= countRaise
 	}
+	if ch.Apart {
+		flags |= countApart
+	}
 	c.byte(&flags)
-	if flags&^(countSet|countShared|countRaise) != 0 {
+	if flags&^(countSet|countShared|countRaise|countApart) != 0 {
 		c.fail("a malformed flag")
 	}
-	ch.Set, ch.Shared, ch.Raise = flags&countSet != 0, flags&countShared != 0, flags&countRaise != 0
+	ch.Set, ch.Shared, ch.Raise, ch.Apart = flags&countSet != 0, flags&countShared != 0, flags&countRaise != 0, flags&countApart != 0
 	line := uint32(ch.Line)
 	c.uint32(&line)
 	if line > math.MaxUint16 {

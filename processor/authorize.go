@@ -12,11 +12,11 @@ var (
 	_ = serve(protocol.CallQuote, plan{route: (*Task).identify, decide: (*Task).quote})
 	_ = serve(protocol.CallAuthorize, plan{
 		kind: ledger.KindAuthorize, keyed: true,
-		claim: (*Task).claimSale, route: (*Task).identify, decide: (*Task).authorize,
+		claim: (*Task).claimSale, route: (*Task).identify, decide: (*Task).authorize, complete: (*Task).tellPromos,
 	})
 	_ = serve(protocol.CallAmend, plan{
 		kind: ledger.KindAmend, keyed: true,
-		claim: (*Task).fetchHold, route: (*Task).routeHold, decide: (*Task).amend,
+		claim: (*Task).fetchHold, route: (*Task).routeHold, decide: (*Task).amend, complete: (*Task).tellPromos,
 	})
 )
 
@@ -58,6 +58,9 @@ func (t *Task) judge(tx *ledger.Tx, narrow func(*program.Facts)) (bool, error) {
 	}
 	if narrow != nil {
 		narrow(&t.facts)
+	}
+	if err := t.knowPromos(tx, r.PromoCodes); err != nil {
+		return false, err
 	}
 	return t.evaluate(tx)
 }
@@ -122,7 +125,7 @@ func (t *Task) hold(id ledger.OpID) {
 	t.op.Hold = id
 	t.op.Pins, _ = t.purse.spend(t.decision.Redeemed, t.op.Pins)
 	t.purse.settle(&t.op)
-	t.op.Data = appendHoldData(t.op.Data, &holdData{kind: t.facts.Identified, spendByID: t.facts.SpendByID, more: t.more})
+	t.op.Data = appendHoldData(t.op.Data, &holdData{kind: t.facts.Identified, spendByID: t.facts.SpendByID, more: t.more, said: t.said})
 }
 
 // enrol makes the provisional member of an unknown phone number, and uses up
@@ -181,7 +184,7 @@ func (t *Task) quote(tx *ledger.Tx) error {
 	res := t.response()
 	render(&t.op, res)
 	res.Call, res.Created = protocol.CallQuote, false
-	res.Skipped = append(res.Skipped, t.decision.Skipped...)
+	t.tellPromos()
 	if !t.who.fresh {
 		res.Member.Name = t.name(tx)
 	}
@@ -232,6 +235,9 @@ func (t *Task) amend(tx *ledger.Tx) error {
 		return err
 	}
 	t.unreserve(h.Counts)
+	if err := t.keepPromos(tx, kept.said.promos); err != nil {
+		return err
+	}
 	if ok, err := t.evaluate(tx); !ok {
 		return err
 	}

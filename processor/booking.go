@@ -19,6 +19,7 @@ func (t *Task) stand(op *ledger.Operation, a *ledger.Account) {
 	}
 	p := t.version.Program
 	t.counted(op, p.Book(t.saleOf(op), t.changes[:0]))
+	t.counted(op, p.Reached(t.changes[:0], a.Lifetime, a.Lifetime+op.Payable, op.At))
 	t.month(op, a)
 	t.assign(op, a, op.At)
 	t.wakeAfterSale(op, a)
@@ -57,7 +58,7 @@ func (t *Task) counted(op *ledger.Operation, changes []program.CountChange) {
 }
 
 func countOf(c program.CountChange) ledger.CountChange {
-	return ledger.CountChange{Count: ledger.Count(c.Count), Set: c.Set, Shared: c.Shared, Line: uint16(c.Line)}
+	return ledger.CountChange{Count: ledger.Count(c.Count), Set: c.Set, Shared: c.Shared, Apart: c.Apart, Line: uint16(c.Line)}
 }
 
 // month notes the sum with which the month began, in the first record of a

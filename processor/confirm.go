@@ -1,6 +1,8 @@
 package processor
 
 import (
+	"slices"
+
 	"tillgate/ledger"
 	"tillgate/processor/program"
 	"tillgate/protocol"
@@ -9,7 +11,7 @@ import (
 var (
 	_ = serve(protocol.CallConfirm, plan{
 		kind: ledger.KindConfirm, keyed: true,
-		claim: (*Task).claimConfirm, route: (*Task).routeConfirm, decide: (*Task).confirm,
+		claim: (*Task).claimConfirm, route: (*Task).routeConfirm, decide: (*Task).confirm, complete: (*Task).tellPromos,
 	})
 	_ = serve(protocol.CallVoid, plan{
 		kind: ledger.KindVoid, keyed: true,
@@ -206,6 +208,11 @@ func (t *Task) book(tx *ledger.Tx, a *ledger.Account, h *ledger.Hold) error {
 	if err := t.moreLots(&t.other); err != nil {
 		return err
 	}
+	if h == nil {
+		if err := t.latePromos(tx, op, a); err != nil {
+			return err
+		}
+	}
 	t.sell(op, a)
 	return t.record(tx)
 }
@@ -267,15 +274,18 @@ func (t *Task) copyFigures(op, from *ledger.Operation) {
 	}
 }
 
-// moreLots takes the lots with a term of their own that a hold has promised.
+// moreLots takes the lots with a term of their own that a hold has promised,
+// and the promo codes that it has used.
 func (t *Task) moreLots(from *ledger.Operation) error {
-	h := holdData{more: t.more}
+	h := holdData{more: t.more, said: t.said}
 	if len(from.Data) == 0 {
 		t.more = t.more[:0]
+		t.said.reset()
 		return nil
 	}
 	err := decodeHoldData(from.Data, &h)
-	t.more = h.more
+	t.more, t.said = h.more, h.said
+	t.said = remarks{promos: slices.DeleteFunc(t.said.promos, func(p promoRemark) bool { return p.refused != "" })}
 	return err
 }
 
@@ -289,8 +299,8 @@ func (t *Task) sell(op *ledger.Operation, a *ledger.Account) {
 	}
 	t.sellGifts(op)
 	reward(op, 1)
-	if len(t.more) > 0 {
-		op.Data = appendHoldData(op.Data[:0], &holdData{more: t.more})
+	if len(t.more) > 0 || !t.said.empty() {
+		op.Data = appendHoldData(op.Data[:0], &holdData{more: t.more, said: t.said})
 	}
 	t.purse.settle(op)
 	op.Purchase = true

@@ -62,6 +62,7 @@ func (t *Task) know(a *ledger.Account, kind protocol.IdentifierKind, spendByID b
 		StoreGroup:    r.StoreGroup,
 		Days:          f.Days[:0],
 		Counts:        f.Counts[:0],
+		Promos:        f.Promos[:0],
 	}
 	if s := t.s.directories.of(r.Caller.Merchant).stores[r.Store]; s != nil {
 		f.StoreGroup, f.Partner = s.Group, s.Partner
@@ -111,6 +112,7 @@ func (t *Task) figures(op *ledger.Operation) {
 	}
 	op.Flags = append(op.Flags, d.Flags...)
 	t.beside(op)
+	t.said.take(d, t.version.Program, t.facts.Promos, r.Explain)
 	t.more = t.more[:0]
 	for i, l := range d.Lots {
 		if i == 0 {

@@ -62,8 +62,9 @@ func takeBeside(s *ledger.Sale, op *ledger.Operation, prog *program.Program, who
 }
 
 // countBack is what goes back to a counter: of a line its share by quantity,
-// along the same curve as everything else of the line, else all of it with the
-// whole receipt.
+// along the same curve as everything else of the line, or with the whole
+// receipt, if that comes back by its amount; else all of it with the whole
+// receipt.
 func countBack(s *ledger.Sale, op *ledger.Operation, ch *ledger.CountChange, whole bool) int64 {
 	if ch.Line == 0 || int(ch.Line) > len(s.Lines) {
 		if whole {
@@ -72,6 +73,12 @@ func countBack(s *ledger.Sale, op *ledger.Operation, ch *ledger.CountChange, who
 		return 0
 	}
 	l := &s.Lines[ch.Line-1]
+	switch {
+	case s.Total > 0 && s.Back.Amount == s.Total:
+		return 0 // what came back by its amount has been counted back
+	case whole:
+		return ch.Value - share(l.Back.Quantity, l.Quantity, ch.Value)
+	}
 	after := l.Back.Quantity
 	for i := range op.Lines {
 		if op.Lines[i].ID == l.ID {
@@ -155,9 +162,11 @@ func (t *Task) countAgain(op, from *ledger.Operation, s *ledger.Sale, prog *prog
 func travelling(op *ledger.Operation) (travel []ledger.CountChange) {
 	stay := op.Counts[:0]
 	for _, ch := range op.Counts {
-		own := ch
-		own.Shared = false
-		travel = append(travel, own)
+		if !ch.Apart {
+			own := ch
+			own.Shared = false
+			travel = append(travel, own)
+		}
 		if ch.Shared {
 			stay = append(stay, ch)
 		}

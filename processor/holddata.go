@@ -19,22 +19,29 @@ import (
 //	              active, expires and points as varints, 1 byte own
 //
 // The further lots are those of rules with a term of their own; the sale's own
-// lot is the operation's EarnedLot.
+// lot is the operation's EarnedLot. Where there is something of it, what the
+// decision said follows them, and the version has the bit saidFollows.
 type holdData struct {
 	kind      protocol.IdentifierKind
 	spendByID bool
 	more      []ledger.LotPart
+	said      remarks
 }
 
 const (
 	holdDataVersion = 1
+	saidFollows     = 0x10
 	maxMoreLots     = 64
 )
 
 var errHoldData = errors.New("a hold's record has data that can't be read")
 
 func appendHoldData(dst []byte, h *holdData) []byte {
-	dst = append(dst, holdDataVersion, byte(h.kind), boolByte(h.spendByID))
+	version := byte(holdDataVersion)
+	if !h.said.empty() {
+		version |= saidFollows
+	}
+	dst = append(dst, version, byte(h.kind), boolByte(h.spendByID))
 	dst = binary.AppendUvarint(dst, uint64(len(h.more)))
 	for _, l := range h.more {
 		dst = binary.AppendVarint(dst, l.Active)
@@ -42,16 +49,21 @@ func appendHoldData(dst []byte, h *holdData) []byte {
 		dst = binary.AppendVarint(dst, l.Points)
 		dst = append(dst, boolByte(l.Own))
 	}
+	if !h.said.empty() {
+		dst = appendRemarks(dst, &h.said)
+	}
 	return dst
 }
 
 // decodeHoldData reads data into h, using the room of its list.
 func decodeHoldData(data []byte, h *holdData) error {
 	h.more = h.more[:0]
-	if len(data) < 4 || data[0] != holdDataVersion {
+	h.said.reset()
+	if len(data) < 4 || data[0]&^saidFollows != holdDataVersion {
 		return errHoldData
 	}
 	h.kind, h.spendByID = protocol.IdentifierKind(data[1]), data[2] == 1
+	follows := data[0]&saidFollows != 0
 	n, used := binary.Uvarint(data[3:])
 	if used <= 0 || n > maxMoreLots {
 		return errHoldData
@@ -71,6 +83,9 @@ func decodeHoldData(data []byte, h *holdData) error {
 		}
 		l.Own, data = data[0] == 1, data[1:]
 		h.more = append(h.more, l)
+	}
+	if follows {
+		return decodeRemarks(data, &h.said)
 	}
 	if len(data) != 0 {
 		return errHoldData

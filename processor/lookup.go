@@ -51,6 +51,7 @@ func (t *Task) lookUp(tx *ledger.Tx) error {
 	}
 	r := t.response()
 	render(&t.op, r)
+	t.tellPromos()
 	r.Call, r.Created, r.Code = protocol.CallGetAuthorization, false, protocol.Approved
 	r.Status = status.String()
 	r.HasBalance, r.Slip, r.Warnings = false, r.Slip[:0], r.Warnings[:0]

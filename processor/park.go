@@ -36,6 +36,15 @@ type parkedData struct {
 	Redeemed   *int64          `json:"redeemed,omitempty"`
 	Payable    *int64          `json:"payable,omitempty"`
 	StoreGroup string          `json:"store_group,omitempty"`
+	Promos     []parkedPromo   `json:"promo_codes,omitempty"`
+}
+
+// parkedPromo is a promo code that the programme knows, by its entry: a coupon's
+// code is made again from its number.
+type parkedPromo struct {
+	Name   string `json:"name"`
+	Series bool   `json:"series,omitempty"`
+	Coupon int64  `json:"coupon,omitempty"`
 }
 
 const parkedVersion = 1
@@ -114,6 +123,7 @@ func (t *Task) parkedData() *parkedData {
 	for i := range d.Lines {
 		d.Lines[i].Name = ""
 	}
+	d.Promos = t.parkedPromos()
 	for _, p := range r.Payments {
 		d.Tenders = append(d.Tenders, p.Tender)
 	}
@@ -148,7 +158,7 @@ func (t *Task) bookParked(tx *ledger.Tx, parked *ledger.Operation) error {
 		u.reset()
 		u.s.tasks.Put(u)
 	}()
-	x := &protocol.Exchange{Request: d.request(t.request(), parked)}
+	x := &protocol.Exchange{Request: d.request(t.request(), parked, t.parkedCodes(&d))}
 	u.begin(x, t.came)
 	u.plan = plans[d.Call]
 	u.parked = parked.ID
@@ -172,7 +182,7 @@ func (t *Task) bookParked(tx *ledger.Tx, parked *ledger.Operation) error {
 }
 
 // request is the message as it was, made by the caller who resolves it.
-func (d *parkedData) request(by *protocol.Request, op *ledger.Operation) protocol.Request {
+func (d *parkedData) request(by *protocol.Request, op *ledger.Operation, codes []string) protocol.Request {
 	r := protocol.Request{
 		Call: d.Call, Edge: protocol.Edge(op.Edge), Caller: by.Caller,
 		Terminal: op.Terminal, Store: op.Store, Cashier: op.Cashier, Channel: op.Channel, StoreGroup: d.StoreGroup,
@@ -181,6 +191,7 @@ func (d *parkedData) request(by *protocol.Request, op *ledger.Operation) protoco
 		Member:  protocol.Identifier{Kind: protocol.IdentifierKind(d.Kind)},
 		Total:   d.Total, HasBasket: d.HasBasket, Lines: d.Lines, Offline: true,
 	}
+	r.PromoCodes = codes
 	for _, name := range d.Tenders {
 		r.Payments = append(r.Payments, protocol.Payment{Tender: name})
 	}

@@ -125,7 +125,21 @@ func renderSale(op *ledger.Operation, r *protocol.Response) {
 	for _, h := range op.Hints {
 		r.Hints = append(r.Hints, protocol.Hint{Rule: h.Rule, Missing: h.Missing, Gives: h.Gives})
 	}
+	renderSaid(op, r)
 	renderSlip(op, r)
+}
+
+// renderSaid adds what the decision said beside its figures.
+func renderSaid(op *ledger.Operation, r *protocol.Response) {
+	switch op.Kind {
+	case ledger.KindAuthorize, ledger.KindAmend, ledger.KindConfirm, ledger.KindAccrue, ledger.KindRedeem:
+	default:
+		return
+	}
+	var h holdData
+	if len(op.Data) > 0 && op.Data[0]&saidFollows != 0 && decodeHoldData(op.Data, &h) == nil {
+		h.said.render(op, r)
+	}
 }
 
 // renderLines makes the lines, splitting those whose price per unit is not

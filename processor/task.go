@@ -51,6 +51,7 @@ type Task struct {
 	side     ledger.Operation      // a record beside it
 	more     []ledger.LotPart      // earned lots with a term of their own
 	upline   []ledger.AccountID    // who is above the member
+	said     remarks               // what the decision says beside its figures
 	target   target                // of a reversal
 	parked   ledger.OpID           // the parked message that the office books
 	changes  []program.CountChange // scratch
@@ -262,11 +263,13 @@ func (t *Task) reset() {
 		side:     t.side,
 		more:     t.more[:0],
 		upline:   t.upline[:0],
+		said:     t.said,
 		done:     t.done[:0],
 		changes:  t.changes[:0],
 		lent:     t.lent,
-		facts:    program.Facts{Days: t.facts.Days[:0], Counts: t.facts.Counts[:0]},
+		facts:    program.Facts{Days: t.facts.Days[:0], Counts: t.facts.Counts[:0], Promos: t.facts.Promos[:0]},
 	}
+	t.said.reset()
 	t.decision.Reset()
 }
 

@@ -95,7 +95,9 @@ type Promo struct {
 	Name   string // the code, or the series
 	Series bool   // coupons: each works once
 	Source string
-	Limit  int64 // uses by all members together; 0: none
+	// Limit is how often all members together may use it, PerMember one of them;
+	// 0: as often as they like.
+	Limit, PerMember int64
 }
 
 // foldCode is a promo code as it is compared: people type and tell them.
@@ -110,7 +112,7 @@ func (p *Program) Promo(code string) (entry int, ok bool) {
 // PromoEntry is the entry of a place that Promo or Series has named.
 func (p *Program) PromoEntry(entry int) Promo {
 	e := &p.promos[entry]
-	return Promo{Name: e.name, Series: e.serial, Source: e.source, Limit: e.limit}
+	return Promo{Name: e.name, Series: e.serial, Source: e.source, Limit: e.limit, PerMember: e.perMember}
 }
 
 // Series are the places of the entries with coupons; not to be changed.
@@ -161,11 +163,12 @@ func (j *judge) promos() {
 	j.codes = resize(j.codes, len(uses))
 	j.sum = j.d.Total
 	for k := range uses {
-		j.codes[k].refused = j.promoRefused(&uses[k])
+		j.codes[k].refused = j.promoRefused(k)
 	}
 }
 
-func (j *judge) promoRefused(u *PromoUse) PromoRefusal {
+func (j *judge) promoRefused(k int) PromoRefusal {
+	u := &j.f.Promos[k]
 	if u.Refused == PromoUnknown || u.Entry < 0 || u.Entry >= len(j.p.promos) {
 		return PromoUnknown
 	}
@@ -182,7 +185,7 @@ func (j *judge) promoRefused(u *PromoUse) PromoRefusal {
 		return PromoExpired
 	case e.partner != "" && e.partner != j.f.Partner:
 		return PromoElsewhere
-	case e.perMember > 0 && j.f.counted(PromoKey(j.r.Caller.Merchant, e.name, e.serial), 0) >= e.perMember:
+	case e.perMember > 0 && j.usedBefore(k) >= e.perMember:
 		return PromoMemberUsed
 	case u.Refused != PromoUsable:
 		return u.Refused
@@ -194,6 +197,20 @@ func (j *judge) promoRefused(u *PromoUse) PromoRefusal {
 		return PromoTier
 	}
 	return PromoUsable
+}
+
+// usedBefore is how often the member has used an entry, with what this request
+// carries of it before the k-th code.
+func (j *judge) usedBefore(k int) int64 {
+	uses := j.f.Promos
+	e := &j.p.promos[uses[k].Entry]
+	n := j.f.counted(PromoKey(j.r.Caller.Merchant, e.name, e.serial), 0)
+	for i := range k {
+		if uses[i].Entry == uses[k].Entry && j.codes[i].refused == PromoUsable {
+			n++
+		}
+	}
+	return n
 }
 
 // lifts reports whether an entry's tier is more than what the member has been
