@@ -291,7 +291,7 @@ func TestTillsSeeADirectoryAllAtOnce(t *testing.T) {
 }
 
 func FuzzDirectoryRows(f *testing.F) {
-	f.Add([]byte(encodeProduct(&protocol.ProductEntry{Name: "n", Category: "c", Tags: []string{"a", "b"}, Price: 7, HasPrice: true})))
+	f.Add(encodeProduct(&protocol.ProductEntry{Name: "n", Category: "c", Tags: []string{"a", "b"}, Price: 7, HasPrice: true}))
 	f.Add(encodeStore(&protocol.StoreEntry{Timezone: "Asia/Almaty", Group: "g"}))
 	f.Add(encodeCashier(&protocol.CashierEntry{Name: "Dana", Card: "7000000000001234"}))
 	f.Add(encodeTemplate(&protocol.CardTemplate{Pattern: "22########C", Check: "luhn", Valid: "3y"}))

@@ -113,10 +113,12 @@ func routeBatch(t *Task) {
 		_, found, err := t.s.link(key)
 		return !found, err
 	}
-	for i, ok := 0, true; len(t.drawn.numbers) < int(t.request().Count); {
-		if i, ok = t.draw(i, free); !ok {
+	for i := 0; len(t.drawn.numbers) < int(t.request().Count); {
+		next, ok := t.draw(i, free)
+		if !ok {
 			return
 		}
+		i = next
 		if len(t.drawn.numbers)%breath == 0 {
 			runtime.Gosched()
 		}
