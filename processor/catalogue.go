@@ -30,6 +30,22 @@ func (s *Switch) Describe(merchant string, l *protocol.Line) {
 	}
 }
 
+// Person is what rules may ask of a member's profile: month and day of the
+// birthday, 0 where it isn't known, and tags.
+func (s *Switch) Person(id ledger.AccountID) (month, day uint8, tags []string) {
+	plain, err := s.ledger.Profile(id)
+	if err != nil || len(plain) == 0 {
+		return 0, 0, nil
+	}
+	prof, err := decodeProfile(plain)
+	if err != nil {
+		s.o.Logger.Error("a profile can't be read", "account", id, "cause", err)
+		return 0, 0, nil
+	}
+	p := prof.person()
+	return p.month, p.day, p.tags
+}
+
 // Versions are a merchant's published programmes.
 func (s *Switch) Versions(merchant string) program.Versions { return s.programs.of(merchant) }
 

@@ -82,6 +82,7 @@ func (r *replay) recall(m *member) {
 		}
 		s := m.remember(id)
 		s.real, s.draft, s.own, s.booked = figuresOf(op), figuresOf(op), op.EarnedLot, true
+		s.at = op.At
 		s.pins = append(s.pins, op.Pins...)
 		s.beside.recorded(op)
 	case ledger.KindVoid:

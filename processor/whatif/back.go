@@ -62,7 +62,7 @@ func (r *replay) giveBack(m *member) error {
 		r.tally.real.Expired += lapsed
 	}
 	u := undo{id: op.ID, f: f}
-	s.takeBeside(op, &u, whole)
+	s.takeBeside(op, &u, r.q.Draft, whole)
 	r.tally.draft.Gifts -= giftSum(u.gifts)
 	r.tally.draft.Rewards -= u.reward
 	if m.draft.Into == 0 {
@@ -76,6 +76,9 @@ func (r *replay) giveBack(m *member) error {
 	mine.Counts = append(mine.Counts, u.counts...)
 	if m.draft.Into != 0 {
 		mine.Purchase, mine.Spent, mine.Counts = false, ledger.DaySum{}, mine.Counts[:0]
+	} else {
+		r.assign(m.draft, s.at)
+		r.month(m.draft)
 	}
 	return ledger.Apply(m.draft, mine)
 }
@@ -92,7 +95,7 @@ func (b *back) keep(u undo) {
 // their lots, those that were earned are taken away (L5).
 func (r *replay) undoSale(a *ledger.Account, s *sale, u *undo) {
 	p := points{a: a, now: r.op.Time, extends: r.extends}
-	r.zone()
+	r.facts.Zone, _, _ = r.place(&r.op)
 	u.lapsed = r.restore(p, s, u)
 	r.tally.draft.Expired += u.lapsed
 	missing := p.takeBack(s.own, u.f.earned)
@@ -192,11 +195,10 @@ func (r *replay) takeAgain(m *member) error {
 	mine := r.book()
 	mine.Purchase = op.Purchase
 	mine.Spent = ledger.DaySum{Day: op.Spent.Day, Spent: u.f.payable}
-	for _, ch := range u.counts {
-		ch.Value = -ch.Value
-		mine.Counts = append(mine.Counts, ch)
-	}
+	r.countAgain(s, u)
 	s.beside.again(op)
+	r.assign(m.draft, s.at)
+	r.month(m.draft)
 	*u = undo{}
 	return ledger.Apply(m.draft, mine)
 }

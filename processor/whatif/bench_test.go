@@ -52,6 +52,7 @@ type nowhere struct{ versions program.Versions }
 
 func (n nowhere) Store(_, _ string) (*time.Location, string, string) { return nil, "", "" }
 func (n nowhere) Describe(string, *protocol.Line)                    {}
+func (n nowhere) Person(ledger.AccountID) (uint8, uint8, []string)   { return 0, 0, nil }
 func (n nowhere) Versions(string) program.Versions                   { return n.versions }
 func (n nowhere) Promised(*ledger.Operation) (protocol.IdentifierKind, bool, []ledger.LotPart) {
 	return protocol.ByCard, false, nil

@@ -39,10 +39,10 @@ func (b *beside) empty() beside {
 func (r *replay) decided(s *sale) {
 	b, d := &s.beside, &r.decision
 	for _, c := range d.Counts {
-		b.counts = append(b.counts, ledger.CountChange{Count: ledger.Count(c.Count), Set: c.Set, Line: uint16(c.Line)})
+		b.counts = append(b.counts, countOf(c))
 	}
 	for _, g := range d.Gifts {
-		b.gifts = append(b.gifts, ledger.Gift{Rule: g.Rule, Part: r.lot(g.Lot)})
+		b.gifts = append(b.gifts, ledger.Gift{Rule: g.Rule, Part: lotOf(g.Lot, r.op.At, r.facts.Zone)})
 	}
 	for _, w := range d.Rewards {
 		if w.Level >= 1 && w.Level <= r.facts.Above {
@@ -51,6 +51,12 @@ func (r *replay) decided(s *sale) {
 	}
 	b.grant, b.grantUntil = d.Grant, d.GrantUntil
 	b.lines(&r.op)
+}
+
+// countOf is a change of a counter as an account takes it. What is shared by
+// all members is counted for this one only.
+func countOf(c program.CountChange) ledger.CountChange {
+	return ledger.CountChange{Count: ledger.Count(c.Count), Set: c.Set, Line: uint16(c.Line)}
 }
 
 // recorded takes over what a real record says beside its figures.
@@ -115,13 +121,18 @@ func taken(counts []ledger.CountChange) (list []ledger.CountChange) {
 // takeBeside says what a return takes back beside the figures; whole says that
 // nothing is left of the sale after it. u.f are the figures that it takes, and
 // are not yet in s.back.
-func (s *sale) takeBeside(op *ledger.Operation, u *undo, whole bool) {
+func (s *sale) takeBeside(op *ledger.Operation, u *undo, draft *program.Program, whole bool) {
 	b := &s.beside
 	after := b.after(op)
+	left := s.draft.payable - s.back.draft.payable
 	for _, ch := range b.counts {
-		switch {
-		case ch.Set:
+		if ch.Set {
 			continue
+		}
+		change, byMoney := draft.Recount(ch.Key, left, left-u.f.payable)
+		switch {
+		case byMoney:
+			ch.Value = change
 		case ch.Line > 0 && int(ch.Line) <= len(b.units):
 			l := &b.units[ch.Line-1]
 			back := after[ch.Line-1]

@@ -8,8 +8,9 @@ import (
 )
 
 // next is when the next thing of an account falls due: the end of a hold, the
-// activation or expiry of lots, the end of a tier.
-func next(a *ledger.Account) int64 {
+// activation or expiry of lots, the end of a tier and, with dated, an event of
+// the programme's.
+func next(a *ledger.Account, dated bool) int64 {
 	at := int64(math.MaxInt64)
 	for i := range a.Holds {
 		at = min(at, a.Holds[i].Until)
@@ -26,28 +27,43 @@ func next(a *ledger.Account) int64 {
 	if a.TierUntil != 0 {
 		at = min(at, a.TierUntil)
 	}
+	if dated && a.Wake != 0 {
+		at = min(at, a.Wake)
+	}
 	return max(at, a.Through)
+}
+
+// falling is what is told of what falls due.
+type falling struct {
+	lapsed func(at, points int64)                  // lots have ended
+	event  func(a *ledger.Account, at int64) error // a dated event is due; nil leaves them for later
 }
 
 // advance lets everything happen to an account that fell due up to a moment,
 // in the ledger's order: of things due at one moment holds end first, then
-// lots activate, then lots lapse, then a tier ends. lapsed is called with the
-// points of lots that end. The ledger has a record for each of these; a
+// lots activate, then lots lapse, then a tier ends, then comes what the
+// programme has a date for. The ledger has a record for each of these; a
 // draft's account has none, so it needs a clock of its own.
-func advance(a *ledger.Account, to int64, lapsed func(at, points int64)) error {
+func advance(a *ledger.Account, to int64, f falling) error {
 	if a.Into != 0 || a.ID == 0 {
 		return nil
 	}
-	for at := next(a); at <= to; at = next(a) {
+	dated := f.event != nil && !a.Erased
+	for at := next(a, dated); at <= to; at = next(a, dated) {
 		if err := endHolds(a, at); err != nil {
 			return err
 		}
 		activate(a, at)
 		if n := lapse(a, at); n > 0 {
-			lapsed(at, n)
+			f.lapsed(at, n)
 		}
 		if a.TierUntil != 0 && a.TierUntil <= at {
 			a.Tier, a.TierUntil = "", 0
+		}
+		if dated && a.Wake != 0 && a.Wake <= at {
+			if err := f.event(a, at); err != nil {
+				return err
+			}
 		}
 	}
 	a.Through = max(a.Through, to)

@@ -102,7 +102,8 @@ func (s *shop) enrol() string {
 	s.t.Helper()
 	r := s.request(protocol.CallCreateMember)
 	phone := "+7701" + strconv.Itoa(1000000+s.keys)
-	r.Profile = &protocol.Profile{Phone: &phone}
+	birthday := []string{"1990-11-18", "1985-12-03", "2000-02-29"}[s.keys%3]
+	r.Profile = &protocol.Profile{Phone: &phone, Birthday: &birthday}
 	return s.must(r).Member.ID
 }
 

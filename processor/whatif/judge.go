@@ -12,11 +12,11 @@ import (
 // would be at that moment. The receipt is the gross one: what the till rang up
 // before any discount of ours. The figures are those of r.decision; a receipt
 // that the draft would decline is sold without it.
-func (r *replay) judge(a *ledger.Account) figures {
+func (r *replay) judge(m *member) figures {
 	op := &r.op
 	wish := r.wish(op)
 	r.receipt(op, wish)
-	r.know(a, op)
+	r.know(m, op)
 	d := &r.decision
 	program.Evaluate(r.q.Draft, &r.facts, &r.request, op.At, d)
 	if !d.Code.OK() && wish > 0 {
@@ -63,37 +63,48 @@ func (r *replay) receipt(op *ledger.Operation, wish int64) {
 	q.Lines = lines
 }
 
-// know fills the facts about the member, as the switch does.
-func (r *replay) know(a *ledger.Account, op *ledger.Operation) {
+// know fills the facts about the member and the place, as the switch does.
+func (r *replay) know(m *member, op *ledger.Operation) {
 	f := &r.facts
-	zone, group, partner := r.shop.Store(r.q.Merchant, op.Store)
-	if zone == nil {
-		zone = r.q.Draft.Zone()
-	}
+	zone, group, partner := r.place(op)
 	*f = program.Facts{
-		Present:       true,
-		Registered:    a.Registered,
-		NoRedeem:      op.Kind == ledger.KindAccrue,
-		Available:     points{a: a, now: op.Time}.spendable(),
-		AssignedTier:  a.Tier,
-		AssignedUntil: a.TierUntil,
-		Lifetime:      a.Lifetime,
-		LastPurchase:  a.LastPurchase,
-		FirstPurchase: a.Purchases == 0,
-		StoreGroup:    group,
-		Partner:       partner,
-		Zone:          zone,
-		Now:           op.Time,
-		Joined:        a.Joined,
-		Above:         len(a.Upline),
-		Days:          f.Days[:0],
-		Counts:        f.Counts[:0],
+		Present:    true,
+		NoRedeem:   op.Kind == ledger.KindAccrue,
+		Available:  points{a: m.draft, now: op.Time}.spendable(),
+		StoreGroup: group,
+		Partner:    partner,
+		Zone:       zone,
+		Now:        op.Time,
+		Days:       f.Days[:0],
+		Counts:     f.Counts[:0],
 	}
 	f.Identified, f.SpendByID, _ = r.shop.Promised(op)
 	if f.Identified == protocol.NoIdentifier {
 		// The record doesn't tell: whoever spent was allowed to.
 		f.Identified, f.SpendByID = protocol.ByID, true
 	}
+	tellSums(f, m.draft)
+	if r.q.Draft.NeedsProfile() {
+		r.tellPerson(f, m)
+	}
+}
+
+// place is what the directory says of the record's store; the zone is the
+// draft's where it names none.
+func (r *replay) place(op *ledger.Operation) (zone *time.Location, group, partner string) {
+	zone, group, partner = r.shop.Store(r.q.Merchant, op.Store)
+	if zone == nil {
+		zone = r.q.Draft.Zone()
+	}
+	return zone, group, partner
+}
+
+// tellSums fills the facts that an account holds.
+func tellSums(f *program.Facts, a *ledger.Account) {
+	f.Registered, f.Joined, f.Above = a.Registered, a.Joined, len(a.Upline)
+	f.AssignedTier, f.AssignedUntil = a.Tier, a.TierUntil
+	f.Lifetime = a.Lifetime
+	f.LastPurchase, f.FirstPurchase = a.LastPurchase, a.Purchases == 0
 	for _, d := range a.Days {
 		f.Days = append(f.Days, program.DaySum(d))
 	}
@@ -102,25 +113,42 @@ func (r *replay) know(a *ledger.Account, op *ledger.Operation) {
 	}
 }
 
+// id is the member's account: the record's before the account is made.
+func (r *replay) id(m *member) ledger.AccountID {
+	if m.draft.ID != 0 {
+		return m.draft.ID
+	}
+	return r.op.Account
+}
+
+// tellPerson fills the facts of the member's profile, which is read once.
+func (r *replay) tellPerson(f *program.Facts, m *member) {
+	if m.who == nil {
+		m.who = &person{}
+		m.who.month, m.who.day, m.who.tags = r.shop.Person(r.id(m))
+	}
+	f.BirthMonth, f.BirthDay, f.Tags = m.who.month, m.who.day, m.who.tags
+}
+
 // lots are the lots that a decision earns: the sale's own, and those with a
 // term of their own. Points that are active at once count from the beginning
 // of their day, so that a day's purchases share a lot.
 func (r *replay) lots() (own ledger.LotPart, more []ledger.LotPart) {
 	for i, l := range r.decision.Lots {
 		if i == 0 {
-			own = r.lot(l)
+			own = lotOf(l, r.op.At, r.facts.Zone)
 		} else {
-			more = append(more, r.lot(l))
+			more = append(more, lotOf(l, r.op.At, r.facts.Zone))
 		}
 	}
 	return own, more
 }
 
-// lot is a lot as it is booked.
-func (r *replay) lot(l program.EarnedLot) ledger.LotPart {
+// lotOf is a lot as it is booked.
+func lotOf(l program.EarnedLot, at int64, zone *time.Location) ledger.LotPart {
 	part := ledger.LotPart{Active: l.Active, Expires: l.Expires, Points: l.Points, Own: l.Own}
-	if part.Active <= r.op.At {
-		part.Active = dayStart(r.op.At, r.facts.Zone)
+	if part.Active <= at {
+		part.Active = dayStart(at, zone)
 	}
 	return part
 }

@@ -27,6 +27,13 @@ type member struct {
 	turn  int             // which of them is the next to be forgotten
 	gain  int64           // money: what the draft has let off and taken in points beyond what was
 	count int64           // receipts in the period
+	who   *person         // nil: not asked for yet
+}
+
+// person is what rules may ask of the member's profile.
+type person struct {
+	month, day uint8 // of the birthday; 0 if it is not known
+	tags       []string
 }
 
 // figures are a receipt's, minor units: money but for points and earned.
@@ -59,6 +66,7 @@ type sale struct {
 	open   bool // a hold whose figures wait for their confirm
 	real   figures
 	draft  figures
+	at     int64            // business date, unix ns
 	own    ledger.LotPart   // under the draft: its own lot
 	pins   []ledger.LotPart // under the draft: what it has consumed, in order
 	more   []ledger.LotPart // of a hold, under the draft: lots with a term of their own

@@ -45,6 +45,41 @@ discounts:
     - {name: loyal, when: {spent: {within: 30d, above: 2000}}, give: {minus: 5, per: receipt}}
 redeem: {with: [code, card], cap: 60, caps: [{goods: {category: [cake]}, cap: 20}]}
 `,
+	"club": `
+program: club
+currency: KZT
+timezone: Asia/Almaty
+tiers:
+  by: window
+  window: 20d
+  recalculate: monthly
+  levels: [{name: Base}, {name: Silver, from: 500}, {name: Gold, above: 2000}]
+lots: {expires_after: 10d}
+earn:
+  rules:
+    - {name: base, give: {percent: 5}}
+    - {name: silver, when: {tier: [Silver]}, give: {percent: 6}}
+    - {name: gold, when: {tier: [Gold]}, give: {percent: 9}}
+    - {name: at home, when: {spent: {within: 5d, above: 300, at: {store: [S1]}}}, give: {percent: 7}}
+events:
+  - {event: registered, give: {points: 40}, lot: {expires_after: 3d}}
+  - {event: first_purchase, give: {points: 30}}
+  - {event: review, give: {points: 7}}
+  - {event: visit, give: {points: 3}, repeat: true}
+  - {event: inactive, after: 4d, give: {points: 20}, lot: {expires_after: 2d}}
+  - {event: bought, goods: {category: [cake]}, give: {tier: Gold, for: 3d}}
+redeem: {with: [code, card], cap: 60}
+`,
+	"single": `
+program: single
+currency: KZT
+timezone: Asia/Almaty
+tiers: {by: single, levels: [{name: Base}, {name: Gold, from: 400}]}
+earn:
+  rules: [{name: base, give: {percent: 5}}, {name: gold, when: {tier: [Gold]}, give: {percent: 11}}]
+events: [{event: birthday, days_before: 3, give: {points: 300}, lot: {expires_after: 10d}}]
+redeem: {with: [code, card], cap: 60}
+`,
 }
 
 // TestTheSameProgrammeGivesTheRealFigures: whatever was bought, held, printed
@@ -193,6 +228,9 @@ func (w *week) step() {
 		w.reverse()
 	default:
 		w.later(time.Duration(w.draw("minutes", 1, 3000)) * time.Minute)
+		if w.draw("long", 0, 4) == 0 {
+			w.later(time.Duration(w.draw("days", 1, 30)) * 24 * time.Hour)
+		}
 	}
 }
 
@@ -230,7 +268,13 @@ func (w *week) reverse() {
 // other is what programmes have no say in.
 func (w *week) other() {
 	member, _ := w.pick(w.members)
-	switch w.draw("other", 0, 3) {
+	switch w.draw("other", 0, 5) {
+	case 4:
+		r := w.request(protocol.CallMemberEvent)
+		r.Target, r.Event = member, []string{"review", "visit"}[w.draw("event", 0, 1)]
+		w.ask(r)
+	case 5:
+		w.members = append(w.members, w.enrol())
 	case 0:
 		r := w.request(protocol.CallAdjust)
 		r.Target, r.Points, r.Reason = member, w.draw("by hand", -3000, 3000), "test"

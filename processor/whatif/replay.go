@@ -27,6 +27,9 @@ type Shop interface {
 	Store(merchant, store string) (zone *time.Location, group, partner string)
 	// Describe fills what a line leaves out from the product directory.
 	Describe(merchant string, line *protocol.Line)
+	// Person is what rules may ask of a member's profile as it is now: the day
+	// of the birthday, 0 where it isn't known, and tags.
+	Person(id ledger.AccountID) (month, day uint8, tags []string)
 	// Versions are the merchant's published programmes.
 	Versions(merchant string) program.Versions
 	// Promised tells what a hold's or a sale's record keeps beside its figures:
@@ -66,6 +69,8 @@ type replay struct {
 	facts    program.Facts
 	decision program.Decision
 	named    []ledger.Rule // of the decision
+	sums     program.Facts
+	changes  []program.CountChange
 
 	tally tally
 }
@@ -174,10 +179,11 @@ func (r *replay) record(record []byte) (over bool, err error) {
 		r.lapsed(&r.tally.real)
 		r.lapsed(&r.tally.draft)
 	default:
-		m.fork()
+		r.fork(m)
 		if err := r.both(m, when); err != nil {
 			return false, err
 		}
+		r.schedule(m, when)
 	}
 	return false, ledger.Apply(&m.real, op)
 }
@@ -204,17 +210,26 @@ func (r *replay) lapsed(f *protocol.WhatIfFigures) {
 // rewards, and what is given and charged by hand.
 func (r *replay) given(f *protocol.WhatIfFigures) {
 	op, sign := &r.op, int64(1)
-	if op.Kind == ledger.KindReturn || op.Kind == ledger.KindReverse && op.Undoes != ledger.KindReturn {
+	switch {
+	case op.Kind == ledger.KindAuthorize || op.Kind == ledger.KindAmend:
+		return // promised, not given
+	case op.Kind == ledger.KindReturn || op.Kind == ledger.KindReverse && op.Undoes != ledger.KindReturn:
 		sign = -1
 	}
 	f.Gifts += sign*giftSum(op.Gifts) - op.Legs[ledger.LegAdjusted]
 	f.Rewards -= op.Legs[ledger.LegReferral]
+	switch op.Kind {
+	case ledger.KindEnrol, ledger.KindRegister, ledger.KindEvent:
+		for _, x := range op.Rules {
+			apply(&r.tally.rule(x.Name).Real, x)
+		}
+	}
 }
 
 // both books a record of the period on both sides: the real figures as they
 // are, the draft's as they would have been.
 func (r *replay) both(m *member, when int64) error {
-	if err := advance(m.draft, when, func(_, n int64) { r.tally.draft.Expired += n }); err != nil {
+	if err := advance(m.draft, when, r.falls(m)); err != nil {
 		return err
 	}
 	r.lapsed(&r.tally.real)
@@ -240,6 +255,16 @@ func (r *replay) both(m *member, when int64) error {
 			return r.takeAgain(m)
 		}
 		return nil
+	case ledger.KindEnrol, ledger.KindRegister:
+		if op.Registered && !m.draft.Registered {
+			return r.happen(m, "registered")
+		}
+		return r.asItWas(m)
+	case ledger.KindEvent:
+		if op.Due != 0 {
+			return nil // the draft has dates of its own
+		}
+		return r.happen(m, op.Detail)
 	default:
 		if plainDue(op) {
 			return nil
@@ -248,26 +273,38 @@ func (r *replay) both(m *member, when int64) error {
 	}
 }
 
+// fork begins the draft's account, if there is none yet. What the draft has a
+// date for counts from the beginning of the period.
+func (r *replay) fork(m *member) {
+	if m.draft == nil {
+		m.fork()
+		r.schedule(m, max(m.draft.Through, r.q.From-1))
+	}
+}
+
 // settle ends a slice: both sides reach the end of the period, and what
 // members own then is counted.
 func (r *replay) settle() error {
 	for _, m := range r.members {
+		if r.q.Draft.Dated() && m.real.ID != 0 {
+			r.fork(m) // an event may fall due for those who never came
+		}
 		fork := m.draft != nil
-		err := advance(&m.real, r.q.To-1, func(at, n int64) {
+		err := advance(&m.real, r.q.To-1, falling{lapsed: func(at, n int64) {
 			if at >= r.q.From {
 				r.tally.real.Expired += n
 				if !fork {
 					r.tally.draft.Expired += n
 				}
 			}
-		})
+		}})
 		if err != nil {
 			return err
 		}
 		draft := &m.real
 		if fork {
 			draft = m.draft
-			if err := advance(draft, r.q.To-1, func(_, n int64) { r.tally.draft.Expired += n }); err != nil {
+			if err := advance(draft, r.q.To-1, r.falls(m)); err != nil {
 				return err
 			}
 		}

@@ -24,7 +24,7 @@ func (r *replay) hold(m *member) error {
 	if err := r.drop(m, op.Drop); err != nil {
 		return err
 	}
-	f := r.judge(a)
+	f := r.judge(m)
 	mine := r.book()
 	mine.Hold, mine.HoldUntil = op.Hold, op.HoldUntil
 	mine.Pins, _ = p.spend(f.points, mine.Pins)
@@ -68,16 +68,17 @@ func (r *replay) confirm(m *member) error {
 		return r.sell(m)
 	}
 	r.print(s)
-	r.zone()
+	zone, _, _ := r.place(op)
 	a := m.draft
 	p := points{a: a, now: op.Time}
 	mine := r.book()
-	extend := r.q.Draft.ExtendTo(op.At, r.facts.Zone)
+	extend := r.q.Draft.ExtendTo(op.At, zone)
 	p.extend(extend)
 	if h := a.Hold(op.Parent); h != nil {
 		mine.Drop = op.Parent
 		s.pins = capture(p, h.Pins, s.draft.points, extend, s.pins)
 	} else {
+		r.dropTaken(a, s)
 		var missing int64
 		if s.pins, missing = p.spend(s.draft.points, s.pins); missing > 0 {
 			p.owe(missing)
@@ -85,15 +86,6 @@ func (r *replay) confirm(m *member) error {
 	}
 	s.open = false
 	return r.sold(m, s, s.more, s.rules)
-}
-
-// zone notes the zone of the record's store.
-func (r *replay) zone() {
-	zone, _, _ := r.shop.Store(r.q.Merchant, r.op.Store)
-	if zone == nil {
-		zone = r.q.Draft.Zone()
-	}
-	r.facts.Zone = zone
 }
 
 // capture takes what is booked out of a hold's pins, first what ends first, and
@@ -131,8 +123,8 @@ func (r *replay) print(s *sale) {
 
 // sell decides a purchase in one step under the draft and books it.
 func (r *replay) sell(m *member) error {
-	op, a := &r.op, m.draft
-	f := r.judge(a)
+	op := &r.op
+	f := r.judge(m)
 	own, more := r.lots()
 	var s *sale
 	if op.Kind == ledger.KindConfirm {
@@ -143,7 +135,7 @@ func (r *replay) sell(m *member) error {
 	s.real, s.draft, s.own = figuresOf(op), f, own
 	r.decided(s)
 	r.book()
-	p := points{a: a, now: op.Time}
+	p := points{a: m.draft, now: op.Time}
 	p.extend(r.decision.ExtendTo)
 	s.pins, _ = p.spend(f.points, s.pins)
 	r.named = r.rules(r.named[:0])
@@ -163,11 +155,10 @@ func (r *replay) sold(m *member, s *sale, more []ledger.LotPart, rules []ledger.
 		p.earn(g.Part)
 	}
 	p.tidy()
-	s.booked = true
-	mine.Counts = append(mine.Counts, s.beside.counts...)
-	mine.Grant, mine.GrantUntil = s.beside.grant, s.beside.grantUntil
+	s.booked, s.at = true, op.At
 	mine.Purchase = true
 	mine.Spent = ledger.DaySum{Day: op.Spent.Day, Spent: s.draft.payable}
+	r.stand(m.draft, s)
 	r.count(m, s, rules)
 	return ledger.Apply(m.draft, mine)
 }

@@ -12,8 +12,8 @@ import (
 // and the key: what the replay takes instead.
 var (
 	unknownConditions = map[string]string{
-		"birthday":    "profiles are not in the books: the replay knows nobody's birthday",
-		"tag":         "profiles are not in the books: the replay knows nobody's tags",
+		"birthday":    "taken from the members' profiles as they are now",
+		"tag":         "taken from the members' profiles as they are now",
 		"tender":      "the books don't keep how the money was paid: no receipt has a tender",
 		"card_type":   "the books don't keep which card was shown: no receipt has a card type",
 		"promo_code":  "the books don't keep codes that gave nothing: no receipt has a promo code",
@@ -27,7 +27,7 @@ var (
 	}
 	unknownSections = map[string]string{
 		"promo_codes": "the books don't keep codes that gave nothing: nobody uses one in the replay",
-		"events":      "gifts for events are taken as they were really given; those of a purchase itself are replayed",
+		"events":      "what events ask of profiles is taken from them as they are now",
 		"referral":    "what the draft gives those who invited is added up, but they spend what they really got",
 		"guard":       "limits per cashier, terminal and store are not counted in the replay",
 	}

@@ -1,0 +1,100 @@
+package whatif
+
+import (
+	"slices"
+
+	"tillgate/ledger"
+	"tillgate/processor/program"
+)
+
+// What a booking does to the member's standing under the draft, beside points:
+// counters that go by the money paid, the sum with which the month began, a
+// tier that was bought.
+
+// stand fills the draft's record of a sale; a is the account before it.
+func (r *replay) stand(a *ledger.Account, s *sale) {
+	op, mine, p := &r.op, &r.mine, r.q.Draft
+	_, group, partner := r.place(op)
+	r.changes = p.Book(program.Sale{
+		Paid: s.draft.payable, Day: op.Spent.Day, Store: op.Store, Group: group, Partner: partner,
+	}, r.changes[:0])
+	for _, c := range r.changes {
+		s.beside.counts = append(s.beside.counts, countOf(c))
+	}
+	mine.Counts = append(mine.Counts, s.beside.counts...)
+	mine.Grant, mine.GrantUntil = s.beside.grant, s.beside.grantUntil
+	r.month(a)
+	r.assign(a, op.At)
+}
+
+// month notes the sum with which the month began, in the first record of a
+// month that changes it.
+func (r *replay) month(a *ledger.Account) {
+	if !r.q.Draft.Monthly() {
+		return
+	}
+	f := &r.sums
+	*f = program.Facts{Days: f.Days[:0], Counts: f.Counts[:0]}
+	tellSums(f, a)
+	r.changes = r.q.Draft.Month(f, r.op.Time, r.changes[:0])
+	for _, c := range r.changes {
+		r.mine.Counts = append(r.mine.Counts, countOf(c))
+	}
+}
+
+// assign fills the tier that the draft's record assigns: what it was promised,
+// then what its counters say was bought or came back. at is the purchase's
+// moment.
+func (r *replay) assign(a *ledger.Account, at int64) {
+	mine, p := &r.mine, r.q.Draft
+	if mine.Grant == "" && !p.BuysTiers() {
+		return
+	}
+	was := program.Assigned{Tier: a.Tier, Until: a.TierUntil}
+	now := p.Assign(was, program.Assigned{Tier: mine.Grant, Until: mine.GrantUntil}, r.op.Time)
+	for i := range mine.Counts {
+		if ch := &mine.Counts[i]; !ch.Set {
+			now = p.Bought(now, ch.Key, ch.Value, at, r.op.Time)
+		}
+	}
+	mine.Grant, mine.GrantUntil = "", 0
+	if now != was {
+		mine.Grant, mine.GrantUntil = now.Tier, now.Until
+	}
+}
+
+// dropTaken takes out of what a hold has promised the gift of a first purchase
+// that another purchase has had since the hold ended: it is there once.
+func (r *replay) dropTaken(a *ledger.Account, s *sale) {
+	b := &s.beside
+	for i := len(b.counts) - 1; i >= 0; i-- {
+		key := b.counts[i].Key
+		name, once := r.q.Draft.FirstGift(key)
+		if !once || !slices.ContainsFunc(a.Counts, func(c ledger.Count) bool { return c.Key == key }) {
+			continue
+		}
+		b.counts = slices.Delete(b.counts, i, i+1)
+		b.gifts = slices.DeleteFunc(b.gifts, func(g ledger.Gift) bool { return g.Rule == name })
+		s.rules = slices.DeleteFunc(s.rules, func(x ledger.Rule) bool { return x.Name == name })
+	}
+}
+
+// countAgain counts again what a return has taken from the draft's counters.
+// Those that go by the money are counted by what is left of it now. s.back has
+// the return no more.
+func (r *replay) countAgain(s *sale, u *undo) {
+	mine, p := &r.mine, r.q.Draft
+	left := s.draft.payable - s.back.draft.payable
+	for _, ch := range s.beside.counts {
+		if change, byMoney := p.Recount(ch.Key, left-u.f.payable, left); byMoney && change != 0 && !ch.Set {
+			ch.Value = change
+			mine.Counts = append(mine.Counts, ch)
+		}
+	}
+	for _, ch := range u.counts {
+		if _, byMoney := p.Recount(ch.Key, 0, 0); !byMoney && !ch.Set {
+			ch.Value = -ch.Value
+			mine.Counts = append(mine.Counts, ch)
+		}
+	}
+}
