@@ -157,6 +157,8 @@ func (d *day) do(line string) []string {
 		return nil
 	case "change", "tier", "operations", "stop", "start":
 		return d.deed(w)
+	case "product", "template", "carton", "card", "replace", "state", "merge", "friends":
+		return d.counter(w)
 	}
 	r := d.request(w, line)
 	d.last = r

@@ -61,6 +61,9 @@ func (d *day) who(s string) protocol.Identifier {
 	kind, value, _ := strings.Cut(s, ":")
 	switch kind {
 	case "card":
+		if known, ok := d.names[s]; ok {
+			return known
+		}
 		return byCard(value)
 	case "phone":
 		return byPhone(value)
