@@ -72,7 +72,8 @@ func (t *Task) know(a *ledger.Account, kind protocol.IdentifierKind, spendByID b
 	}
 	f.Available = t.purse.spendable()
 	tellSums(f, a)
-	t.upline = append(t.upline[:0], a.Upline...)
+	t.upline = t.s.uplineOf(a, t.upline[:0])
+	f.Above = len(t.upline)
 }
 
 // spendsByID reports whether the caller may spend by a member's id: a shop

@@ -179,7 +179,8 @@ func (t *Task) invited(id ledger.AccountID, limit int, seen map[ledger.AccountID
 
 var errFriend = errors.New("a list of friends names an account that does not exist")
 
-// decideReferral tells who invited the member.
+// decideReferral tells who invited the member, by the id where that one lives
+// now; nobody if it was erased.
 func decideReferral(t *Task, tx *ledger.Tx) error {
 	a, err := t.member(tx)
 	if err != nil || t.redirect != 0 || t.refused() {
@@ -190,8 +191,14 @@ func decideReferral(t *Task, tx *ledger.Tx) error {
 	if a.Registered {
 		r.Member.ReferralCode = t.s.referralCode(a.Merchant, a.ID)
 	}
-	if a.Referrer() != 0 {
-		r.Referrer = a.Referrer().String()
+	if up := t.s.uplineOf(a, nil); len(up) > 0 {
+		lives, found, err := t.s.living(a.Merchant, up[0])
+		if err != nil {
+			return err
+		}
+		if found {
+			r.Referrer = lives.String()
+		}
 	}
 	return nil
 }

@@ -165,3 +165,23 @@ func (s *Switch) oneWith(merchant string, id ledger.AccountID, limit int) ([]led
 	}
 	return all, nil
 }
+
+// uplineOf appends who stands above a member to list, nearest first: those
+// that were noted at registration, less whoever has been merged into the
+// member since. Nobody is rewarded for one's own purchases.
+func (s *Switch) uplineOf(a *ledger.Account, list []ledger.AccountID) []ledger.AccountID {
+	list = append(list, a.Upline...)
+	if len(list) == 0 {
+		return list
+	}
+	link, err := s.ledger.Link(s.mergedKey(a.Merchant, a.ID))
+	if err == nil && link == nil {
+		return list // nearly always
+	}
+	one, err := s.oneWith(a.Merchant, a.ID, maxFriends)
+	if err != nil {
+		s.o.Logger.Error("who was merged into a member can't be read; nobody is rewarded for a purchase", "account", a.ID, "cause", err)
+		return list[:0]
+	}
+	return slices.DeleteFunc(list, func(id ledger.AccountID) bool { return slices.Contains(one, id) })
+}

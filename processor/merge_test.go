@@ -192,3 +192,28 @@ func TestNoCircleThroughAMerge(t *testing.T) {
 	circle.Profile.Referrer = byPhone("+77010000003")
 	require.Equal(t, protocol.ReferrerNotAllowed, s.ask(circle).Code)
 }
+
+// TestNobodyIsAboveOneself: who invited a member and is merged into it later
+// stands above it no more; who was above both moves nearer.
+func TestNobodyIsAboveOneself(t *testing.T) {
+	s := openShop(t, small)
+	root := s.approved(s.member("+77010000001", ""))
+	a := s.approved(s.invited(2, root))
+	b := s.approved(s.invited(3, a))
+	above := func(id string) []ledger.AccountID {
+		account := s.account(idOf(t, id))
+		return s.s.uplineOf(&account, nil)
+	}
+	require.Equal(t, []ledger.AccountID{idOf(t, a.Member.ID), idOf(t, root.Member.ID)}, above(b.Member.ID))
+	other := s.approved(s.member("+77010000004", ""))
+	s.mergedInto(other.Member.ID, b.Member.ID, func(ledger.Account) bool { return true })
+	require.Len(t, above(b.Member.ID), 2)
+	s.mergedInto(a.Member.ID, b.Member.ID, func(ledger.Account) bool { return true })
+	require.Equal(t, []ledger.AccountID{idOf(t, root.Member.ID)}, above(b.Member.ID))
+	require.Empty(t, above(root.Member.ID))
+	referrer := func(id string) string { return s.approved(s.office(protocol.CallReferral, id)).Referrer }
+	require.Equal(t, root.Member.ID, referrer(b.Member.ID))
+	last := s.approved(s.member("+77010000005", ""))
+	s.mergedInto(root.Member.ID, last.Member.ID, func(ledger.Account) bool { return true })
+	require.Equal(t, last.Member.ID, referrer(b.Member.ID))
+}
