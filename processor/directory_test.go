@@ -80,6 +80,17 @@ func TestRulesAskTheProductDirectory(t *testing.T) {
 	require.EqualValues(t, 510, earned(`{"id":"1","sku":"1","quantity":"1","price":3000,"amount":3000}`), "17 %")
 	require.EqualValues(t, 10000, earned(`{"id":"1","sku":"2","quantity":"2","amount":100000}`)/2, "no list price: what a piece has cost, 500")
 	require.Zero(t, earned(`{"id":"1","sku":"2","quantity":"3","amount":100000}`))
+
+	// A line without a price is sold and comes back like any other, also where
+	// the list price has fallen behind what was paid.
+	sale := s.receipt(protocol.CallAccrue, byPhone("+77010000001"), `{"id":"1","sku":"1","quantity":"2","amount":200000},{"id":"2","quantity":"1","amount":10000}`)
+	require.EqualValues(t, 74000, sale.Earned)
+	require.EqualValues(t, 210000, sale.Total)
+	back := s.till(protocol.CallReturn)
+	back.Target, back.ReturnLines = sale.ID, []protocol.ReturnLine{{ID: "1", Quantity: 1000}}
+	half := s.approved(back)
+	require.EqualValues(t, 100000, half.Payable)
+	require.EqualValues(t, 37000, half.Earned)
 }
 
 func TestDirectoriesMerge(t *testing.T) {
