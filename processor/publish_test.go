@@ -310,3 +310,27 @@ func TestARestoreThatWasCutShortIsTakenUp(t *testing.T) {
 	require.Len(t, s.versions(""), 3)
 	require.True(t, s.restore("1", "k", "").Replayed)
 }
+
+// TestManyGoBackAtOnce: offices that restore the same version at one moment
+// make one new version between them.
+func TestManyGoBackAtOnce(t *testing.T) {
+	s := openShop(t, "")
+	s.put("", percent(10, ""))
+	s.put("", percent(12, ""))
+	var requests []protocol.Request
+	for range 8 {
+		r := s.marketing(protocol.CallRestoreProgram, "")
+		r.Target = "1"
+		requests = append(requests, r)
+	}
+	answers := make(chan protocol.ProgramVersion, len(requests))
+	for _, r := range requests {
+		go func() { answers <- s.ask(r).Versions[0] }()
+	}
+	for range requests {
+		v := <-answers
+		require.Equal(t, uint32(3), v.Version)
+		require.True(t, v.InForce)
+	}
+	require.Len(t, s.versions(""), 3)
+}
