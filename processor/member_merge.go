@@ -110,11 +110,14 @@ func (s *Switch) countsOf(a *ledger.Account) []ledger.CountChange {
 	versions := s.programs.published(a.Merchant).All()
 	list := make([]ledger.CountChange, 0, len(a.Counts))
 	for _, c := range a.Counts {
-		ch := ledger.CountChange{Count: c}
+		ch, stays := ledger.CountChange{Count: c}, false
 		for i := range versions {
 			ch.Raise = ch.Raise || versions[i].Program.IsMark(c.Key)
+			stays = stays || versions[i].Program.StaysBehind(c.Key)
 		}
-		list = append(list, ch)
+		if !stays {
+			list = append(list, ch)
+		}
 	}
 	return list
 }

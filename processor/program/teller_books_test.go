@@ -68,7 +68,13 @@ func (t *teller) tellCodes() []string {
 // finds. It says what the counters stand at.
 func (t *teller) books() []string {
 	f, d := &t.facts, &t.d
-	before := f.Lifetime
+	before, now := f.Lifetime, f.Now
+	if now == 0 {
+		now = t.at
+	}
+	changes := t.p.Month(f, now, nil)
+	changes = t.p.Book(Sale{Paid: d.Payable, Day: LocalDay(t.at, t.p.inZone(f.Zone)), Group: f.StoreGroup, Partner: f.Partner}, changes)
+	changes = append(changes, d.Counts...)
 	f.Lifetime += d.Payable
 	f.FirstPurchase = false
 	f.LastPurchase = max(f.LastPurchase, t.at)
@@ -77,7 +83,7 @@ func (t *teller) books() []string {
 	if d.Grant != "" {
 		f.AssignedTier, f.AssignedUntil = d.Grant, d.GrantUntil
 	}
-	for _, ch := range t.p.Reached(d.Counts, before, f.Lifetime, t.at) {
+	for _, ch := range t.p.Reached(changes, before, f.Lifetime, t.at) {
 		f.Counts = booked(f.Counts, ch)
 	}
 	return nil
@@ -96,12 +102,16 @@ func booked(counts []Count, ch CountChange) []Count {
 		return int(a.Bucket - b.Bucket)
 	})
 	switch {
+	case !found && ch.Value <= 0:
+		return counts
 	case !found:
 		return slices.Insert(counts, i, ch.Count)
 	case ch.Set:
 		counts[i] = ch.Count
 	default:
-		counts[i].Value += ch.Value
+		if counts[i].Value += ch.Value; counts[i].Value <= 0 {
+			return slices.Delete(counts, i, i+1)
+		}
 	}
 	return counts
 }

@@ -85,17 +85,19 @@ func (t *tiers) sum(f *Facts, today int32) int64 {
 }
 
 // sumOf is the sum as of the beginning of a month, which is local day first and
-// the moment start: as the month's first booking has noted it, else there was
-// none and it is what the days before the month add up to.
+// the moment start: as the month's first booking has noted it. If the note is
+// an older month's, nothing was booked in this one and it is what the sum is
+// still; without a note (nobody has asked yet) it is what the days before the
+// month add up to.
 func (t *tiers) sumOf(f *Facts, first int32, start int64) int64 {
-	if c := f.find(t.month, 0); c != nil && c.At == start {
+	c := f.find(t.month, 0)
+	switch {
+	case c != nil && c.At == start:
 		return c.Value - 1
-	}
-	switch t.by {
-	case byWindow:
+	case c != nil && c.At < start && f.LastPurchase < start, t.by == bySingle:
+		return t.sum(f, first)
+	case t.by == byWindow:
 		return f.spentFrom(t.window.addTo(first, -1)) - f.spentFrom(first)
-	case bySingle:
-		return t.largest(f)
 	}
 	return f.Lifetime - f.spentFrom(first)
 }
@@ -174,7 +176,7 @@ func (p *Program) Month(f *Facts, now int64, changes []CountChange) []CountChang
 	}
 	return append(changes, CountChange{Set: true, Count: Count{
 		Key: t.month, Value: 1 + max(t.sumOf(f, first, start), 0), At: start,
-		Until: first + 33, // past the month's end in every zone
+		Until: first + maxWindow,
 	}})
 }
 
