@@ -83,7 +83,7 @@ func accountFields(c *coder, a *Account) {
 	c.optString(&a.Tier)
 	c.optTime(&a.TierUntil)
 	c.optInt(&a.Lifetime)
-	optList(c, &a.Days, daySumMin, daySumItem)
+	optDays(c, &a.Days)
 	c.optUint32(&a.Purchases)
 	c.optTime(&a.LastPurchase)
 	c.optTime(&a.FirstPurchase)
@@ -100,4 +100,21 @@ func holdItem(c *coder, h *Hold) {
 	c.time(&h.Until)
 	items(c, &h.Pins, partMin, partItem)
 	items(c, &h.Counts, countChangeMin, countChangeItem)
+}
+
+// optDays visits an account's sums by day, which are in order: each day is
+// counted from the one before it.
+func optDays(c *coder, days *[]DaySum) {
+	last := int32(0)
+	first := true
+	optList(c, days, daySumMin, func(c *coder, d *DaySum) {
+		step := d.Day - last
+		c.int32(&step)
+		if c.reading && !first && step <= 0 {
+			c.fail("days out of order")
+		}
+		d.Day = last + step
+		c.int64(&d.Spent)
+		last, first = d.Day, false
+	})
 }

@@ -230,6 +230,9 @@ func checkOperation(op *Operation) error {
 			return refuse(op, "a figure of %d is out of range", v)
 		}
 	}
+	if op.EarnedLot.Active < 0 || op.EarnedLot.Expires < 0 {
+		return refuse(op, "its lot has dates before 1970")
+	}
 	for i := range op.Gifts {
 		if p := &op.Gifts[i].Part; p.Points <= 0 || outside(p.Points) || p.Active < 0 || p.Expires < 0 {
 			return refuse(op, "a gift of %d points is out of range", p.Points)

@@ -121,7 +121,7 @@ func checkCounts(op *Operation) error {
 	for i := range op.Counts {
 		ch := &op.Counts[i]
 		switch {
-		case outside(ch.Value) || ch.Value == 0 && !ch.Set || ch.Until < 0:
+		case outside(ch.Value) || ch.Value == 0 && !ch.Set || ch.Until < 0 || ch.At < 0:
 			return refuse(op, "a counter changes by %d", ch.Value)
 		case ch.Set && (op.Hold != 0 || ch.Shared || ch.Value < 0):
 			return refuse(op, "a counter that is set can be neither reserved nor shared")
@@ -184,7 +184,7 @@ func countChangeItem(c *coder, ch *CountChange) {
 func countRest(c *coder, n *Count) {
 	c.int32(&n.Bucket)
 	c.int64(&n.Value)
-	c.int64(&n.At)
+	c.moment(&n.At)
 	c.int32(&n.Until)
 }
 
