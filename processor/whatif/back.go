@@ -18,9 +18,9 @@ func share(s *sale, done figures, whole bool) figures {
 	part := func(back, real, draft, before int64) int64 {
 		to := draft
 		switch {
-		case whole:
 		case real > 0:
 			to = program.Proportion(min(back, real), real, draft)
+		case whole:
 		case of > 0:
 			to = program.Proportion(min(paid, of), of, draft)
 		case s.real.total > 0:
@@ -52,8 +52,9 @@ func (r *replay) giveBack(m *member) error {
 	if s.back == nil {
 		s.back = &back{}
 	}
+	left := s.back.real != s.real
 	s.back.real.plus(figuresOf(op), 1)
-	whole := s.back.real == s.real || op.Purchase
+	whole := op.Purchase || left && s.back.real == s.real
 	f := share(s, s.back.draft, whole)
 	booked(&r.tally.real, figuresOf(op), -1)
 	booked(&r.tally.draft, f, -1)

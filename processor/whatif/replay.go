@@ -175,7 +175,7 @@ func (r *replay) record(record []byte) (over bool, err error) {
 		return false, nil // the partition's end does it
 	case when < r.q.From:
 		r.recall(m)
-	case m.draft == nil && plainDue(op):
+	case m.draft == nil && plainDue(op) && !r.q.Draft.Dated():
 		r.lapsed(&r.tally.real)
 		r.lapsed(&r.tally.draft)
 	default:
@@ -183,9 +183,22 @@ func (r *replay) record(record []byte) (over bool, err error) {
 		if err := r.both(m, when); err != nil {
 			return false, err
 		}
-		r.schedule(m, when)
+		if dates(op.Kind) {
+			r.schedule(m, when)
+		}
 	}
 	return false, ledger.Apply(&m.real, op)
+}
+
+// dates reports whether records of a kind change when the next dated event is,
+// as they do in the switch.
+func dates(k ledger.Kind) bool {
+	switch k {
+	case ledger.KindConfirm, ledger.KindAccrue, ledger.KindRedeem,
+		ledger.KindEnrol, ledger.KindRegister, ledger.KindEvent, ledger.KindProfile:
+		return true
+	}
+	return false
 }
 
 // plainDue reports whether a record only says that time has passed.
