@@ -63,3 +63,36 @@ func BenchmarkAuthorize(b *testing.B) {
 }
 
 func card(i int) string { return "77" + strconv.Itoa(1000000+i) }
+
+// BenchmarkLargeAccount is what the rules cost for a member with 50 lots and a
+// year of weekly purchases: the facts, the lots, and the judgement of a receipt
+// of ten lines.
+func BenchmarkLargeAccount(b *testing.B) {
+	s := openShop(b, small)
+	now := s.clock.Load()
+	day := int64(24 * time.Hour)
+	a := &ledger.Account{ID: 1, Registered: true, Joined: now - 400*day, Purchases: 57, LastPurchase: now - 7*day, Lifetime: 5_700_000}
+	for i := range int64(50) {
+		a.Lots = append(a.Lots, ledger.LotPart{Active: now - 300*day, Expires: now + (i+1)*day, Points: 10_000})
+	}
+	for week := range int64(57) {
+		a.Days = append(a.Days, ledger.DaySum{Day: int32((now - (56-week)*7*day) / day), Spent: 100_000})
+	}
+	v, ok := s.s.programs.at("", now)
+	require.True(b, ok)
+	t := &Task{s: s.s, x: &protocol.Exchange{}, version: v, when: moment{now: now, at: now, zone: time.UTC}}
+	t.x.Request = s.sale(protocol.CallAuthorize, byCard("1"), 0, 65_000)
+	r := t.request()
+	r.Lines, r.Total = r.Lines[:0], 0
+	for i := range 10 {
+		r.Lines = append(r.Lines, protocol.Line{ID: strconv.Itoa(i), SKU: strconv.Itoa(4600 + i), Category: "coffee", Quantity: 1000, Price: 13_000, Amount: 13_000})
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		t.purse.load(a, now, 0)
+		t.know(a, protocol.ByCard, false)
+		program.Evaluate(v.Program, &t.facts, r, now, &t.decision)
+	}
+	require.Equal(b, protocol.Approved, t.decision.Code, t.decision.Detail)
+	require.Positive(b, t.decision.Redeemed)
+}
