@@ -267,7 +267,10 @@ func decideEnrol(t *Task, tx *ledger.Tx) error {
 		return err
 	}
 	p.take(t.request().Profile)
-	t.welcome(&t.op, a, p)
+	if err := t.welcome(tx, &t.op, a, p); err != nil {
+		return err
+	}
+	source := p.Source
 	if err := t.record(tx); err != nil {
 		return err
 	}
@@ -276,6 +279,7 @@ func decideEnrol(t *Task, tx *ledger.Tx) error {
 	}
 	return t.putProfile(tx, func(p *profile) {
 		p.take(t.request().Profile)
+		p.Source = source
 		p.Referral = t.s.referralCode(t.request().Caller.Merchant, t.who.account)
 	})
 }

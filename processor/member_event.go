@@ -65,6 +65,7 @@ func (t *Task) inForce() bool {
 func (t *Task) happen(op *ledger.Operation, event string) {
 	program.Happen(t.version.Program, event, &t.facts, t.request(), t.when.at, &t.decision)
 	give(op, &t.decision, t.when, &t.purse)
+	op.Warnings = append(op.Warnings, t.decision.Warnings...)
 	op.Tier = t.decision.Tier
 	if op.Grant != "" {
 		t.facts.AssignedTier, t.facts.AssignedUntil = op.Grant, op.GrantUntil
@@ -76,9 +77,9 @@ func (t *Task) happen(op *ledger.Operation, event string) {
 // welcome fills the record of a registration with what the programme gives for
 // it, and with the date of the member's next event. a is the provisional
 // account, nil for a new one; p the profile that it will have.
-func (t *Task) welcome(op *ledger.Operation, a *ledger.Account, p *profile) {
+func (t *Task) welcome(tx *ledger.Tx, op *ledger.Operation, a *ledger.Account, p *profile) error {
 	if !t.inForce() {
-		return
+		return nil
 	}
 	was := int64(0)
 	t.purse.load(a, t.when.now, 0)
@@ -88,6 +89,9 @@ func (t *Task) welcome(op *ledger.Operation, a *ledger.Account, p *profile) {
 	if a != nil {
 		was = a.Wake
 	}
+	if err := t.sourceOf(tx, p); err != nil {
+		return err
+	}
 	t.happen(op, "registered")
 	for _, c := range op.Counts {
 		if c.Set { // what was given just now is not due again
@@ -96,6 +100,7 @@ func (t *Task) welcome(op *ledger.Operation, a *ledger.Account, p *profile) {
 	}
 	slices.SortFunc(t.facts.Counts, compareCounts)
 	t.schedule(op, &t.facts, was)
+	return nil
 }
 
 func compareCounts(a, b program.Count) int {

@@ -24,6 +24,7 @@ type profile struct {
 	Tags       []string        `json:"tags,omitempty"`
 	Consent    map[string]bool `json:"consent,omitempty"`
 	PromoCode  string          `json:"promo_code,omitempty"`
+	Source     string          `json:"source,omitempty"` // of the promo code: where the member comes from
 	Referral   string          `json:"referral_code,omitempty"`
 	Cards      []profileCard   `json:"cards,omitempty"`
 }

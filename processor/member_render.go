@@ -24,7 +24,11 @@ func renderMember(op *ledger.Operation, r *protocol.Response) {
 	case ledger.KindErase:
 		r.Call = protocol.CallDeleteMember
 	case ledger.KindCode:
-		r.Call, r.Created = protocol.CallIssueCode, true
+		if r.Created = true; op.Account == 0 {
+			r.Call, r.ID, r.Member.ID = protocol.CallCoupons, op.ID.String(), ""
+			return
+		}
+		r.Call = protocol.CallIssueCode
 		r.ExpiresAt = protocol.Time{Unix: op.HoldUntil, Offset: op.Offset, Set: true}
 	case ledger.KindEvent:
 		r.Call, r.Member.Tier = protocol.CallMemberEvent, op.Tier

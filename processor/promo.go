@@ -291,3 +291,19 @@ func (t *Task) parkedCodes(d *parkedData) (list []string) {
 	}
 	return list
 }
+
+// sourceOf finds the promo code of a registration, and notes in the profile
+// where it was published.
+func (t *Task) sourceOf(tx *ledger.Tx, p *profile) error {
+	code := t.request().Profile.PromoCode
+	if code == "" {
+		return nil
+	}
+	if err := t.knowPromos(tx, []string{code}); err != nil {
+		return err
+	}
+	if u := &t.facts.Promos[0]; u.Refused != program.PromoUnknown {
+		p.Source = t.version.Program.PromoEntry(u.Entry).Source
+	}
+	return nil
+}

@@ -22,6 +22,7 @@ const (
 	// MaxDirectoryBody is the largest body of a directory call in bytes: rows
 	// of 335 bytes, which are twice those of an ordinary product.
 	MaxDirectoryBody = 32 << 20
+	MaxCoupons       = 10_000 // coupons of one batch: a mailing of a small town
 	MaxCardBatch     = 10_000 // cards of one batch: a carton of printed ones
 
 	maxTerminal   = 32 // DE41 has 8
@@ -42,6 +43,7 @@ const (
 	maxTier       = 64
 	maxExternalID = 64
 	maxTimezone   = 64
+	maxSeries     = 64 // of coupons: a name of the programme
 	maxPattern    = 64 // a card number's 32 characters, with spaces for the eye
 
 	// maxHoldSeconds is thirty days; a programme's holds.max is usually hours.

@@ -47,6 +47,7 @@ var callNames = [CallCount]string{
 	CallListCashiers:     "list_cashiers",
 	CallListTemplates:    "list_card_templates",
 	CallCardBatch:        "card_batch",
+	CallCoupons:          "coupons",
 	CallExport:           "export",
 	CallEcho:             "echo",
 	CallUnknown:          "unknown",

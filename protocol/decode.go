@@ -91,6 +91,8 @@ func (s *scanner) call(call Call, r *Request) {
 		s.directory(r)
 	case CallCardBatch:
 		s.cardBatch(r)
+	case CallCoupons:
+		s.coupons(r)
 	default:
 		s.refuse(InvalidRequest, "this call takes no body")
 	}

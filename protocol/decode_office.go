@@ -1,5 +1,26 @@
 package protocol
 
+const (
+	couponsSerial = iota
+	couponsCount
+)
+
+var couponsFields = []string{couponsSerial: "serial", couponsCount: "count"}
+
+// coupons reads of which series how many coupons are to be made.
+func (s *scanner) coupons(r *Request) {
+	o := s.object(couponsFields, all)
+	for i := s.field(&o); i >= 0; i = s.field(&o) {
+		switch i {
+		case couponsSerial:
+			r.Series = s.text()
+		case couponsCount:
+			r.Count = s.integer()
+		}
+	}
+	s.require(&o, 1<<couponsSerial|1<<couponsCount)
+}
+
 // Fields of a shift's close.
 const (
 	shiftShift = iota + ctxCount

@@ -92,6 +92,7 @@ func TestEveryCallFillsItsFields(t *testing.T) {
 		{CallAdjust, `{"points":-5,"reason":"r"}`, Request{Points: -5, Reason: "r"}},
 		{CallAddCard, `{"number":"2200001","type":"gold","state":"active"}`, Request{Card: Card{Number: "2200001", Type: "gold", State: "active"}}},
 		{CallAddCard, `{"template":"gold"}`, Request{Card: Card{Template: "gold"}}},
+		{CallCoupons, `{"serial":"coupons-march","count":7}`, Request{Series: "coupons-march", Count: 7}},
 		{CallCardBatch, `{"template":"gold","count":7}`, Request{Card: Card{Template: "gold"}, Count: 7}},
 		{CallPatchCard, `{"state":"blocked"}`, Request{Card: Card{State: "blocked"}}},
 		{CallReplaceCard, `{"number":"2200002"}`, Request{Card: Card{Number: "2200002"}}},

@@ -104,7 +104,7 @@ func TestTheBoundsAreDocumented(t *testing.T) {
 		"body": MaxBody, "nesting": MaxDepth, "any text": MaxText, "amount": MaxAmount, "quantity": MaxQuantity,
 		"lines": MaxLines, "payments": MaxPayments, "promo codes": MaxPromoCodes, "tags of a line": MaxLineTags,
 		"tags of a member": MaxMemberTags, "kinds of consent": MaxConsents, "rows of a directory": MaxDirectory,
-		"body of a directory": MaxDirectoryBody, "cards of a batch": MaxCardBatch, "pattern of a card template": maxPattern,
+		"body of a directory": MaxDirectoryBody, "cards of a batch": MaxCardBatch, "coupons of a batch": MaxCoupons, "name of a series": maxSeries, "pattern of a card template": maxPattern,
 		"terminal": maxTerminal, "store": maxStore, "cashier": maxCashier, "channel, store group, tender, type": maxWord,
 		"receipt": maxReceipt, "shift": maxShift, "line id": maxLineID, "sku": maxSKU, "category, brand, supplier, partner": maxCategory,
 		"name": maxName, "tag": maxTag, "promo code": maxPromoCode, "reason": maxReason, "event": maxEvent, "tier": maxTier,

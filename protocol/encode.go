@@ -63,6 +63,8 @@ func AppendJSON(dst []byte, r *Response) []byte {
 		e.directory(r)
 	case CallCardBatch:
 		e.cardBatch(r)
+	case CallCoupons:
+		e.coupons(r)
 	default: // void, reversal, erasure, merge, parked resolution
 		e.outcome(r)
 	}

@@ -38,12 +38,17 @@ func saleAnswers(t testing.TB) map[string]golden {
 		"authorize": {authorized(t), compact(t, read(t, "authorized.json"))},
 		"quote for a provisional member, explained": {
 			&Response{Call: CallQuote, HasMember: true, Member: MemberView{ID: aMember, Name: "Aigul"}, ProgramVersion: 1,
-				Rules:   []RuleResult{{Rule: "flat", Discount: 500}},
+				Rules: []RuleResult{{Rule: "flat", Discount: 500, Lines: []RuleLine{{ID: "1", Line: 1, Discount: 300}, {ID: "2", Line: 2, Discount: 200}}},
+					{Rule: "base", Points: 7, Lines: []RuleLine{{ID: "1", Line: 1, Points: 7}}}},
+				Promo:   []PromoResult{{Code: "TEN", Discount: 200}, {Code: "GOLD", Tier: "Gold"}, {Code: "LATE", Refused: "expired"}},
+				Hints:   []Hint{{Rule: "sixth coffee", Quantity: 2000, Gives: "one is free"}},
 				Skipped: []Skipped{{Rule: "morning", Because: "not between 09:00 and 12:00"}}, HasBalance: true},
 			`{"id":null,"status":null,"program_version":1,"member":{"id":"` + aMember + `","tier":null,"card":null,"name":"Aigul"},` +
-				strings.Replace(emptySale, `"rules":[]`, `"rules":[{"rule":"flat","points":0,"discount":500}]`, 1) +
+				strings.Replace(emptySale, `"rules":[],"promo":[]`, `"rules":[{"rule":"flat","points":0,"discount":500,"lines":[{"id":"1","discount":300},{"id":"2","discount":200}]},`+
+					`{"rule":"base","points":7,"lines":[{"id":"1","points":7}]}],`+
+					`"promo":[{"code":"TEN","points":0,"discount":200},{"code":"GOLD","points":0,"tier":"Gold"},{"code":"LATE","points":0,"refused":"expired"}]`, 1) +
 				`"skipped":[{"rule":"morning","because":"not between 09:00 and 12:00"}],"balance":{"available":0,"held":0,"pending":0,"deficit":0},` +
-				`"max_redeem":0,"hints":[],"warnings":[],"expires_at":null,"slip":[]}`},
+				`"max_redeem":0,"hints":[{"rule":"sixth coffee","missing":0,"quantity":"2","gives":"one is free"}],"warnings":[],"expires_at":null,"slip":[]}`},
 		"amend, a card was presented": {
 			&Response{Call: CallAmend, ID: aSale, Status: "pending", HasMember: true,
 				Member: MemberView{ID: aMember, Tier: "VIP", Cards: []CardView{{Number: "****0001"}}}, ProgramVersion: 2},
@@ -192,6 +197,9 @@ func officeAnswers(t testing.TB) map[string]golden {
 		"templates": {
 			&Response{Call: CallListTemplates, Templates: []CardTemplate{{ID: "gold", Pattern: "2200 37## #### ##C", Check: "luhn", Type: "gold", Valid: "3y"}, {ID: "plain", Pattern: "29########C", Check: "gs1"}}},
 			`{"templates":[{"id":"gold","pattern":"2200 37## #### ##C","check":"luhn","type":"gold","valid":"3y"},{"id":"plain","pattern":"29########C","check":"gs1"}],"next":null}`},
+		"coupons": {
+			&Response{Call: CallCoupons, Created: true, ID: aSale, Series: "march", Count: 2, Numbers: []string{"K7QM-0001-3F2X-9B4T", "K7QM-0002-8D1Z-0V5C"}},
+			`{"id":"` + aSale + `","serial":"march","count":2,"codes":["K7QM-0001-3F2X-9B4T","K7QM-0002-8D1Z-0V5C"]}`},
 		"batch": {
 			&Response{Call: CallCardBatch, Created: true, ID: aSale, Template: "gold", Card: CardView{Type: "gold", State: "new"}, Count: 2, Numbers: []string{"22003712345678", "22003700000009"}},
 			`{"id":"` + aSale + `","template":"gold","type":"gold","state":"new","count":2,"numbers":["22003712345678","22003700000009"]}`},

@@ -1,5 +1,15 @@
 package protocol
 
+// coupons renders the codes of new coupons.
+func (e *encoder) coupons(r *Response) {
+	e.open('{')
+	e.textOrNull("id", r.ID)
+	e.textOrNull("serial", r.Series)
+	e.number("count", r.Count)
+	e.texts("codes", r.Numbers)
+	e.close('}')
+}
+
 // shift renders a shift's close. Where the totals differ it carries the
 // host's, and the receipts that may explain it; the shift stays open.
 func (e *encoder) shift(r *Response) {

@@ -49,6 +49,7 @@ const (
 	CallListCashiers
 	CallListTemplates
 	CallCardBatch
+	CallCoupons
 	CallExport
 	CallEcho    // 0800: echo, sign-on, sign-off, cut-over; answered by the gateway
 	CallUnknown // parsed, but no call of ours
@@ -311,6 +312,7 @@ type Request struct {
 	// number of cards of a batch.
 	Templates []CardTemplate
 	Count     int64
+	Series    string // of coupons to be made: Count of them
 
 	// Buffer owns the bytes that strings of this request point into.
 	Buffer []byte

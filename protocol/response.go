@@ -233,6 +233,8 @@ type Response struct {
 	// only place where they are told.
 	Numbers  []string
 	Template string
+	// Series is that of coupons which were made; their codes are in Numbers.
+	Series string
 	// Points is what an adjustment or an event changed, signed minor units.
 	Points int64
 	// Referrer (a member's id, "" for none) and Friends are the referral's

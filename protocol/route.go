@@ -80,6 +80,7 @@ var Routes = []Route{
 	{"POST", "/v1/members/{id}/merge", CallMerge, support | admin, true, BodyJSON},
 	{"POST", "/v1/members/{id}/adjustments", CallAdjust, support | admin, true, BodyJSON},
 	{"POST", "/v1/members/{id}/cards", CallAddCard, support | admin, true, BodyJSON},
+	{"POST", "/v1/program/coupons", CallCoupons, marketing | admin, true, BodyJSON},
 	{"POST", "/v1/cards/batch", CallCardBatch, admin, true, BodyJSON},
 	{"PATCH", "/v1/cards/{number}", CallPatchCard, support | admin, false, BodyJSON},
 	{"POST", "/v1/cards/{number}/replace", CallReplaceCard, support | admin, true, BodyJSON},

@@ -22,6 +22,11 @@ func (v *validator) required(r *Request) {
 		}
 	case CallCreateMember:
 		v.requiredMember(r)
+	case CallCoupons:
+		v.need("serial", r.Series)
+		if r.Count < 1 || r.Count > MaxCoupons {
+			v.refuse(InvalidRequest, "count", "is a number from 1 to 10000")
+		}
 	case CallCardBatch:
 		v.need("template", r.Card.Template)
 		if r.Count < 1 || r.Count > MaxCardBatch {
@@ -157,6 +162,7 @@ func (v *validator) small(r *Request) {
 	}
 	v.text("type", r.Card.Type, maxWord)
 	v.text("template", r.Card.Template, maxWord)
+	v.text("serial", r.Series, maxSeries)
 	switch r.Card.State {
 	case "", "new", "active", "blocked", "closed", "completed":
 	default:

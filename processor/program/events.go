@@ -152,14 +152,17 @@ func (j *judge) countBought(e *event) {
 	}
 }
 
-// Happen says what an event gives that is no purchase: "registered", or one
-// that somebody tells of. Its gifts, counters and tier stand in d, and the tier
+// Happen says what an event gives that is no purchase: "registered" (with the
+// promo code of the registration), or one that somebody tells of. Its gifts, counters and tier stand in d, and the tier
 // in force before it. Conditions about a receipt see an empty one.
 func Happen(p *Program, what string, f *Facts, r *protocol.Request, at int64, d *Decision) {
 	j := d.outside(p, f, r, at)
 	defer j.end()
 	if what == "registered" {
 		j.registered()
+		j.registers = true
+		j.promos()
+		j.redeemCodes()
 		return
 	}
 	for k := range p.events.list {

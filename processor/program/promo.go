@@ -382,13 +382,3 @@ func (j *judge) countUse(u *PromoUse, e *promo) {
 		})
 	}
 }
-
-// EvaluatePromo judges the promo code of a registration: the points it gives
-// at once, the tier, what is counted. Discounts are for purchases.
-func EvaluatePromo(p *Program, f *Facts, r *protocol.Request, at int64, d *Decision) {
-	j := d.outside(p, f, r, at)
-	defer j.end()
-	j.registers = true
-	j.promos()
-	j.redeemCodes()
-}

@@ -125,7 +125,7 @@ func (t *teller) registers(said string) []string {
 			f.Promos = append(f.Promos, t.code(word, rest))
 		}
 	}
-	EvaluatePromo(t.p, &f, &protocol.Request{}, t.at, &t.d)
+	Happen(t.p, "registered", &f, &protocol.Request{}, t.at, &t.d)
 	out := t.tellCodes()
 	for _, w := range t.d.Warnings {
 		out = append(out, "warning: "+w)
