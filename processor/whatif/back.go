@@ -52,9 +52,9 @@ func (r *replay) giveBack(m *member) error {
 	if s.back == nil {
 		s.back = &back{}
 	}
-	left := s.back.real != s.real
+	left := s.left()
 	s.back.real.plus(figuresOf(op), 1)
-	whole := op.Purchase || left && s.back.real == s.real
+	whole := op.Purchase || left && !s.left()
 	f := share(s, s.back.draft, whole)
 	booked(&r.tally.real, figuresOf(op), -1)
 	booked(&r.tally.draft, f, -1)
@@ -82,6 +82,12 @@ func (r *replay) giveBack(m *member) error {
 		r.month(m.draft)
 	}
 	return ledger.Apply(m.draft, mine)
+}
+
+// left reports whether anything of the real sale has not come back yet.
+func (s *sale) left() bool {
+	b := &s.back.real
+	return b.payable != s.real.payable || b.redeemed != s.real.redeemed || b.total != s.real.total
 }
 
 // keep remembers a return for its reversal.
