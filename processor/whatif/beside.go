@@ -125,6 +125,7 @@ func (s *sale) takeBeside(op *ledger.Operation, u *undo, draft *program.Program,
 	b := &s.beside
 	after := b.after(op)
 	left := s.draft.payable - s.back.draft.payable
+	amount := s.real.total > 0 && s.back.real.total-op.Total == s.real.total
 	for _, ch := range b.counts {
 		if ch.Set {
 			continue
@@ -134,9 +135,7 @@ func (s *sale) takeBeside(op *ledger.Operation, u *undo, draft *program.Program,
 		case byMoney:
 			ch.Value = change
 		case ch.Line > 0 && int(ch.Line) <= len(b.units):
-			l := &b.units[ch.Line-1]
-			back := after[ch.Line-1]
-			ch.Value = partOf(l.back, l.quantity, ch.Value) - partOf(back, l.quantity, ch.Value)
+			ch.Value = -b.units[ch.Line-1].counted(ch.Value, after[ch.Line-1], amount, whole)
 		case whole:
 			ch.Value = -ch.Value
 		default:
@@ -161,6 +160,19 @@ func (s *sale) takeBeside(op *ledger.Operation, u *undo, draft *program.Program,
 			u.reward += w.points
 		}
 	}
+}
+
+// counted is what of a line's counter goes back: its share by quantity, or the
+// rest with the whole receipt. What came back by its amount before has been
+// counted back.
+func (l *unit) counted(value, after int64, amount, whole bool) int64 {
+	switch {
+	case amount:
+		return 0
+	case whole:
+		return value - partOf(l.back, l.quantity, value)
+	}
+	return partOf(after, l.quantity, value) - partOf(l.back, l.quantity, value)
 }
 
 // after is what will have come back of each line.
