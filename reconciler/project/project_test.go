@@ -185,7 +185,7 @@ func TestEveryColumnOfARecord(t *testing.T) {
 		Extend: 1_790_000_000_000_000_000, Drop: parent, Hold: parent, HoldUntil: 1_790_000_001_000_000_000,
 		Lots: []ledger.LotPart{{Active: 1, Expires: 2_000_000, Points: -10, Own: true}}, Pins: []ledger.LotPart{{Points: 4}},
 		EarnedLot: ledger.LotPart{Points: 6}, Transfers: []ledger.Transfer{{To: 8, Parts: []ledger.LotPart{{Points: 2}}}},
-		Owed: -11, Spent: ledger.DaySum{Day: 20000, Spent: -4}, Purchase: true, TierUntil: 1_790_000_002_000_000_000, Into: 9, Referrer: 10,
+		Owed: -11, Spent: ledger.DaySum{Day: 20000, Spent: -4}, Purchase: true, TierUntil: 1_790_000_002_000_000_000, Into: 9, Upline: []ledger.AccountID{10},
 		Legs:  [ledger.LegCount]int64{1, 2, 3, 4, 5, 6, 7, 8, 9, -45},
 		After: ledger.Balance{Available: 1, Pending: 2, Held: 3, Deficit: -4},
 		Lines: []ledger.Line{{ID: "1", SKU: "s", Category: "c", Quantity: 1, Price: 2, Amount: 3, Discount: 4, Redeemed: 5, Earned: 6, Points: 7}},
