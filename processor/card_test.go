@@ -155,6 +155,9 @@ func TestABatchOfCards(t *testing.T) {
 
 	s.clock.Store(time.Date(2029, 11, 21, 0, 0, 0, 0, almaty).UnixNano())
 	require.Equal(t, protocol.CardExpired, s.ask(s.sale(protocol.CallAccrue, byCard(number), 10000, 0)).Code, "three years are over")
+	late := s.sale(protocol.CallAccrue, byCard(number), 10000, 0)
+	late.Offline, late.At = true, protocol.Time{Unix: s.clock.Load() - int64(time.Hour), Offset: 5 * 3600, Set: true}
+	require.Equal(t, protocol.Approved, s.ask(late).Code, "they were not when this was bought")
 	_, err := s.ledger.Verify(func(f ledger.Finding) { t.Errorf("%+v", f) })
 	require.NoError(t, err)
 }

@@ -188,9 +188,19 @@ func (t *Task) refuseCard(l ledger.Link) {
 	switch {
 	case l.State == ledger.CardBlocked, l.State == ledger.CardClosed:
 		t.refuse(protocol.CardBlocked, "", "the card may not be used any more")
-	case l.State == ledger.CardCompleted, l.Expires != 0 && l.Expires <= t.came:
+	case l.State == ledger.CardCompleted, l.Expires != 0 && l.Expires <= t.cardTime():
 		t.refuse(protocol.CardExpired, "", "the card has expired")
 	}
+}
+
+// cardTime is the moment at which a card has to be valid: now, but for an
+// offline receipt or an advice, which tells of a purchase that has been.
+func (t *Task) cardTime() int64 {
+	r := t.request()
+	if at, _, set := t.asked(t.came, t.zone()); set && (r.Offline || r.ISO.Advice) {
+		return min(at, t.came)
+	}
+	return t.came
 }
 
 // tryCode opens an attempt with a one-time code for the request's terminal.
