@@ -30,6 +30,30 @@ func (s *Switch) Describe(merchant string, l *protocol.Line) {
 	}
 }
 
+// Codes appends the promo codes of a record that a programme knows too. One
+// that was used up is so still; nothing else is known of it.
+func (s *Switch) Codes(op *ledger.Operation, p *program.Program, uses []program.PromoUse) []program.PromoUse {
+	var h holdData
+	if len(op.Data) == 0 || op.Data[0]&saidFollows == 0 || decodeHoldData(op.Data, &h) != nil {
+		return uses
+	}
+	for i := range h.said.promos {
+		k := &h.said.promos[i]
+		entry, ok := p.PromoNamed(k.name, k.series)
+		if !ok {
+			continue
+		}
+		u := program.PromoUse{Code: k.name, Entry: entry, Coupon: k.coupon}
+		for _, why := range []program.PromoRefusal{program.PromoUsedUp, program.PromoRepeated} {
+			if k.refused == why.String() {
+				u.Refused = why
+			}
+		}
+		uses = append(uses, u)
+	}
+	return uses
+}
+
 // Person is what rules may ask of a member's profile: month and day of the
 // birthday, 0 where it isn't known, and tags.
 func (s *Switch) Person(id ledger.AccountID) (month, day uint8, tags []string) {

@@ -53,7 +53,10 @@ type nowhere struct{ versions program.Versions }
 func (n nowhere) Store(_, _ string) (*time.Location, string, string) { return nil, "", "" }
 func (n nowhere) Describe(string, *protocol.Line)                    {}
 func (n nowhere) Person(ledger.AccountID) (uint8, uint8, []string)   { return 0, 0, nil }
-func (n nowhere) Versions(string) program.Versions                   { return n.versions }
+func (n nowhere) Codes(_ *ledger.Operation, _ *program.Program, uses []program.PromoUse) []program.PromoUse {
+	return uses
+}
+func (n nowhere) Versions(string) program.Versions { return n.versions }
 func (n nowhere) Promised(*ledger.Operation) (protocol.IdentifierKind, bool, []ledger.LotPart) {
 	return protocol.ByCard, false, nil
 }

@@ -77,6 +77,7 @@ func (r *replay) know(m *member, op *ledger.Operation) {
 		Now:        op.Time,
 		Days:       f.Days[:0],
 		Counts:     f.Counts[:0],
+		Promos:     r.shop.Codes(op, r.q.Draft, f.Promos[:0]),
 	}
 	f.Identified, f.SpendByID, _ = r.shop.Promised(op)
 	if f.Identified == protocol.NoIdentifier {

@@ -78,6 +78,9 @@ tiers: {by: single, levels: [{name: Base}, {name: Gold, from: 400}]}
 earn:
   rules: [{name: base, give: {percent: 5}}, {name: gold, when: {tier: [Gold]}, give: {percent: 11}}]
 events: [{event: birthday, days_before: 3, give: {points: 300}, lot: {expires_after: 10d}}]
+promo_codes:
+  - {code: SUMMER, give: {points: 5}, per_member: 2, limit: 4}
+  - {code: FIVE, give: {discount: {percent: 5}}, per_member: 3}
 redeem: {with: [code, card], cap: 60}
 `,
 }
@@ -171,6 +174,9 @@ func (w *week) buy(call protocol.Call) protocol.Request {
 	member, _ := w.pick(w.members)
 	r.Member = protocol.Identifier{Kind: protocol.ByID, Value: member}
 	w.basket(&r)
+	if w.draw("code", 0, 3) == 0 {
+		r.PromoCodes = [][]string{{"SUMMER"}, {"five", "SUMMER"}, {"NONE"}, {"FIVE", "FIVE"}}[w.draw("codes", 0, 3)]
+	}
 	if call != protocol.CallAccrue && w.draw("spends", 0, 2) > 0 {
 		r.Redeem = protocol.Redeem{Mode: protocol.RedeemPoints, Points: w.draw("points", 1, 20_000), Partial: true}
 	}

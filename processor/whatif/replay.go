@@ -27,6 +27,8 @@ type Shop interface {
 	Store(merchant, store string) (zone *time.Location, group, partner string)
 	// Describe fills what a line leaves out from the product directory.
 	Describe(merchant string, line *protocol.Line)
+	// Codes appends the promo codes of a record that a programme knows too.
+	Codes(op *ledger.Operation, p *program.Program, uses []program.PromoUse) []program.PromoUse
 	// Person is what rules may ask of a member's profile as it is now: the day
 	// of the birthday, 0 where it isn't known, and tags.
 	Person(id ledger.AccountID) (month, day uint8, tags []string)

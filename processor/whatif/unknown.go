@@ -16,7 +16,7 @@ var (
 		"tag":         "taken from the members' profiles as they are now",
 		"tender":      "the books don't keep how the money was paid: no receipt has a tender",
 		"card_type":   "the books don't keep which card was shown: no receipt has a card type",
-		"promo_code":  "the books don't keep codes that gave nothing: no receipt has a promo code",
+		"promo_code":  "of codes that the published programme did not know the books tell nothing",
 		"store_group": "taken from the store directory as it is now",
 		"partner":     "taken from the store directory as it is now",
 	}
@@ -26,7 +26,7 @@ var (
 		"tag":      "the books don't keep it: taken from the product directory as it is now",
 	}
 	unknownSections = map[string]string{
-		"promo_codes": "the books don't keep codes that gave nothing: nobody uses one in the replay",
+		"promo_codes": "of codes that the published programme did not know the books tell nothing; limits over all members are not counted",
 		"events":      "what events ask of profiles is taken from them as they are now",
 		"referral":    "what the draft gives those who invited is added up, but they spend what they really got",
 		"guard":       "limits per cashier, terminal and store are not counted in the replay",
