@@ -92,6 +92,18 @@ func (t *Task) assign(op *ledger.Operation, a *ledger.Account, at int64) {
 	op.Grant, op.GrantUntil = "", 0
 	if now != was {
 		op.Grant, op.GrantUntil = now.Tier, now.Until
+		keepReplaced(op, p, was, t.when.now)
+	}
+}
+
+// keepReplaced keeps what op's assignment of a tier replaces and would outlast
+// it.
+func keepReplaced(op *ledger.Operation, p *program.Program, was program.Assigned, now int64) {
+	if op.Grant == "" {
+		return
+	}
+	if keep, ok := p.Replaced(was, program.Assigned{Tier: op.Grant, Until: op.GrantUntil}, now); ok {
+		op.Counts = append(op.Counts, countOf(keep))
 	}
 }
 

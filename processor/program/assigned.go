@@ -31,6 +31,21 @@ func (p *Program) Assign(a, b Assigned, now int64) Assigned {
 	return a
 }
 
+// Replaced keeps an assignment that a higher tier takes the place of and that
+// lasts longer: a counter with its end, which is a floor as well. False if there
+// is nothing to keep.
+func (p *Program) Replaced(was, is Assigned, now int64) (CountChange, bool) {
+	at := p.tiers.find(was.Tier)
+	if at < 0 || !was.inForce(now) || was.Tier == is.Tier || is.Until == 0 || was.Until != 0 && was.Until <= is.Until {
+		return CountChange{}, false
+	}
+	keep := Count{Key: p.tiers.levels[at].floor, Value: 1, At: never}
+	if was.Until != 0 {
+		keep.At, keep.Until = was.Until, LocalDay(was.Until, p.zone)+2
+	}
+	return CountChange{Count: keep, Set: true}, true
+}
+
 // BuysTiers reports whether counters of purchases may stand for tiers
 // ([Program.Bought]).
 func (p *Program) BuysTiers() bool { return p.events.tiers }

@@ -58,6 +58,7 @@ func (c *compiler) level(path string, n *node) {
 	if v, ok := b.money("above", 0); ok {
 		l.threshold, l.exclusive = v, true
 	}
+	l.floor = CountKey("assigned", l.name)
 	t := &c.p.tiers
 	if t.by == bySingle && l.least() > 0 {
 		l.key = CountKey("receipt reaches", strconv.FormatInt(l.least(), 10))

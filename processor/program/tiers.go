@@ -15,6 +15,7 @@ type level struct {
 	threshold int64
 	exclusive bool   // above: the sum itself doesn't count
 	key       uint64 // bySingle: the counter of receipts that reach it; 0 for everybody's
+	floor     uint64 // the counter that keeps an assignment which a higher tier has replaced
 }
 
 // least is the smallest sum that reaches the level.
@@ -135,6 +136,11 @@ func (j *judge) tierNow() {
 	j.tier = t.at(counts)
 	if a := (Assigned{j.f.AssignedTier, j.f.AssignedUntil}); a.inForce(j.now) {
 		j.tier = max(j.tier, t.find(a.Tier))
+	}
+	for i := j.tier + 1; i < len(t.levels) && len(j.f.Counts) > 0; i++ {
+		if c := j.f.find(t.levels[i].floor, 0); c != nil && c.At > j.now {
+			j.tier = i
+		}
 	}
 	if j.tier >= 0 {
 		j.d.Tier = t.levels[j.tier].name
