@@ -68,10 +68,14 @@ func tellRules(r *protocol.Response) []string {
 		out = append(out, s)
 	}
 	for _, p := range r.Promo {
-		out = append(out, "code "+p.Code+", points "+decimal(p.Points))
+		out = append(out, tellPromo(p))
 	}
 	for _, h := range r.Hints {
-		out = append(out, "hint "+h.Rule+": "+decimal(h.Missing)+" more gives "+h.Gives)
+		missing := decimal(h.Missing)
+		if h.Quantity != 0 {
+			missing = strconv.FormatInt(h.Quantity/1000, 10)
+		}
+		out = append(out, "hint "+h.Rule+": "+missing+" more gives "+h.Gives)
 	}
 	return out
 }

@@ -94,7 +94,7 @@ func (d *day) fill(r *protocol.Request, w words) {
 		case "tender":
 			r.Payments = []protocol.Payment{{Tender: v, Amount: 100}}
 		case "promo":
-			r.PromoCodes = strings.Split(v, ",")
+			r.PromoCodes = d.codes(v)
 		case "cashier":
 			r.Cashier = v
 		case "key":
