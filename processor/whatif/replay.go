@@ -183,13 +183,25 @@ func (r *replay) record(record []byte) (over bool, err error) {
 	default:
 		r.fork(m)
 		if err := r.both(m, when); err != nil {
-			return false, err
+			return false, r.refused(m, err)
 		}
 		if dates(op.Kind) {
 			r.schedule(m, when)
 		}
 	}
 	return false, ledger.Apply(&m.real, op)
+}
+
+// refused goes on after the draft's account has taken no more (it would have
+// too many counters, for one): from here on it is the real one again.
+func (r *replay) refused(m *member, err error) error {
+	var bound *ledger.RefusedError
+	if !errors.As(err, &bound) {
+		return err
+	}
+	r.tally.guessed.Declined++
+	m.draft = nil
+	return ledger.Apply(&m.real, &r.op)
 }
 
 // dates reports whether records of a kind change when the next dated event is,

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"tillgate/ledger"
 	"tillgate/processor/program"
 	"tillgate/protocol"
 )
@@ -92,4 +93,26 @@ func TestMembersAreBounded(t *testing.T) {
 	require.NoError(t, err)
 	require.Positive(t, most)
 	require.LessOrEqual(t, most, 60)
+}
+
+// TestARefusedBookingEndsNothing: where the draft's account takes no more, it
+// goes on as the real one, and the report says so.
+func TestARefusedBookingEndsNothing(t *testing.T) {
+	journal, to := benchBooks(1, 3, false)
+	draft := mustCompile(t)
+	r := newReplay(journal, nowhere{program.Versions{}.With(program.Version{Number: 1, Program: draft})}, Query{Draft: draft, To: to}, 1)
+	r.members, r.slices = map[ledger.AccountID]*member{}, 1
+	for i, record := range journal.records {
+		if i == 2 {
+			r.members[1].draft.Through = to // nothing can be booked before it
+		}
+		_, err := r.record(record)
+		require.NoError(t, err)
+		if i == 2 {
+			require.Nil(t, r.members[1].draft)
+		}
+	}
+	require.EqualValues(t, 1, r.tally.guessed.Declined)
+	require.EqualValues(t, 3, r.members[1].real.Purchases)
+	require.EqualValues(t, 3, r.members[1].draft.Purchases)
 }
