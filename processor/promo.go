@@ -173,7 +173,11 @@ func (t *Task) keepPromos(tx *ledger.Tx, kept []promoRemark) error {
 			continue // a code that nobody knows
 		}
 		u := program.PromoUse{Code: t.s.promoCode(t.request().Caller.Merchant, k), Entry: entry, Coupon: k.coupon}
-		if k.refused != "" {
+		switch k.refused {
+		case "":
+		case program.PromoRepeated.String():
+			u.Refused = program.PromoRepeated // it still stands twice
+		default:
 			left, err := t.takePromo(tx, p.PromoEntry(entry), k.coupon)
 			if err != nil {
 				return err
