@@ -219,7 +219,7 @@ func printReplay(out io.Writer, w *protocol.WhatIf) error {
 		{"  in money", w.Real.Worth, w.Draft.Worth, d.Worth},
 		{"points owed at the end", w.Real.Owed, w.Draft.Owed, d.Owed},
 	} {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t\n", row.name, money(row.real), money(row.draft), money(row.minus))
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t\n", label(row.name), money(row.real), money(row.draft), money(row.minus))
 	}
 	fmt.Fprint(t, "\t\t\t\t\n\tall\tbetter off\tworse off\t\n")
 	for _, row := range []struct {
@@ -227,7 +227,7 @@ func printReplay(out io.Writer, w *protocol.WhatIf) error {
 		s    protocol.WhatIfShares
 	}{{"receipts", w.Receipts}, {"members", w.Members}} {
 		s := row.s
-		fmt.Fprintf(t, "%s\t%d\t%d (%s %%)\t%d (%s %%)\t\n", row.name, s.Total,
+		fmt.Fprintf(t, "%s\t%d\t%d (%s %%)\t%d (%s %%)\t\n", label(row.name), s.Total,
 			s.Better, protocol.Percent(s.Better, s.Total), s.Worse, protocol.Percent(s.Worse, s.Total))
 	}
 	printRules(t, w.Rules)
@@ -238,20 +238,24 @@ func printReplay(out io.Writer, w *protocol.WhatIf) error {
 	return nil
 }
 
+// label makes a name as wide as its column, which aligns it to the left among
+// figures that are aligned to the right.
+func label(name string) string { return fmt.Sprintf("%-24s", name) }
+
 func printRules(t io.Writer, rules []protocol.WhatIfRule) {
 	if len(rules) == 0 {
 		return
 	}
-	fmt.Fprint(t, "\t\t\t\t\nrule: points\tas it is\tdraft\tdifference\t\n")
+	fmt.Fprint(t, "\t\t\t\t\n"+label("rule: points")+"\tas it is\tdraft\tdifference\t\n")
 	for _, r := range rules {
 		if r.Real.Points != 0 || r.Draft.Points != 0 {
-			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t\n", r.Rule, money(r.Real.Points), money(r.Draft.Points), money(r.Draft.Points-r.Real.Points))
+			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t\n", label(r.Rule), money(r.Real.Points), money(r.Draft.Points), money(r.Draft.Points-r.Real.Points))
 		}
 	}
-	fmt.Fprint(t, "\t\t\t\t\nrule: money off\tas it is\tdraft\tdifference\t\n")
+	fmt.Fprint(t, "\t\t\t\t\n"+label("rule: money off")+"\tas it is\tdraft\tdifference\t\n")
 	for _, r := range rules {
 		if r.Real.Discount != 0 || r.Draft.Discount != 0 {
-			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t\n", r.Rule, money(r.Real.Discount), money(r.Draft.Discount), money(r.Draft.Discount-r.Real.Discount))
+			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t\n", label(r.Rule), money(r.Real.Discount), money(r.Draft.Discount), money(r.Draft.Discount-r.Real.Discount))
 		}
 	}
 }
