@@ -11,6 +11,13 @@ import (
 // somebody asks for the account, its sweeper comes by, or the server was down
 // on the day: the record is dated at the moment itself.
 
+// What a record of kind event says about an account whose dates were looked
+// at: nothing was due (the ledger's own word), or a date was set.
+const (
+	statusLooked    = "looked"
+	statusScheduled = "scheduled"
+)
+
 // waking is what one look at an account needs.
 type waking struct {
 	facts    program.Facts

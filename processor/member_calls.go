@@ -147,7 +147,7 @@ func decideOperations(t *Task, tx *ledger.Tx) error {
 			t.refuse(protocol.InvalidRequest, "cursor", "is none that this call has given for this member")
 			return nil
 		}
-		if t.op.Kind != ledger.KindCode {
+		if !inward(&t.op) {
 			out.Operations = append(out.Operations, operationView(&t.op))
 		}
 		next = t.op.Prev
@@ -156,6 +156,13 @@ func decideOperations(t *Task, tx *ledger.Tx) error {
 		out.NextCursor = next.String()
 	}
 	return nil
+}
+
+// inward reports whether a record is none of the member's history: that a code
+// was issued, that somebody has looked for dated events and found none.
+func inward(op *ledger.Operation) bool {
+	return op.Kind == ledger.KindCode ||
+		op.Kind == ledger.KindEvent && (op.Status == statusLooked || op.Status == statusScheduled)
 }
 
 // kindNames are the kinds of operation as people and exports read them.

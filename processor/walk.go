@@ -224,7 +224,7 @@ func (d *datesTask) Decide(tx *ledger.Tx) error {
 		}
 		op := ledger.Operation{
 			Kind: ledger.KindEvent, Render: renderVersion, Account: id, Merchant: a.Merchant,
-			At: tx.Now(), Status: "scheduled", Wake: next,
+			At: tx.Now(), Status: statusScheduled, Wake: next,
 		}
 		if _, err := tx.Append(&op); err != nil {
 			return err
