@@ -68,6 +68,18 @@ events:
   - {event: visit, give: {points: 3}, repeat: true}
   - {event: inactive, after: 4d, give: {points: 20}, lot: {expires_after: 2d}}
   - {event: bought, goods: {category: [cake]}, give: {tier: Gold, for: 3d}}
+  - {event: bought, name: pastry club, goods: {category: [pastry]}, give: {tier: Silver, for: 9d}}
+redeem: {with: [code, card], cap: 60}
+`,
+	"sixth": `
+program: sixth
+currency: KZT
+timezone: Asia/Almaty
+earn:
+  rules:
+    - {name: base, give: {percent: 5}}
+    - {name: fan, when: {bought: {goods: {category: [coffee]}, within: 5d, quantity: 3}}, give: {percent: 9}}
+discounts: {rules: [{name: sixth coffee, goods: {category: [coffee]}, give: {every: 3, percent: 100, across_receipts: true}}]}
 redeem: {with: [code, card], cap: 60}
 `,
 	"single": `
@@ -294,7 +306,7 @@ func (w *week) other() {
 	case 2:
 		r := w.request(protocol.CallSetTier)
 		r.Target, r.Tier = member, "Gold"
-		r.Until = protocol.Time{Unix: w.clock.Load() + int64(w.draw("days", 1, 3))*24*int64(time.Hour), Set: true}
+		r.Until = protocol.Time{Unix: w.clock.Load() + w.draw("days", 1, 3)*24*int64(time.Hour), Set: true}
 		w.ask(r)
 	default:
 		if len(w.members) > 1 {

@@ -60,6 +60,19 @@ func (r *replay) assign(a *ledger.Account, at int64) {
 	mine.Grant, mine.GrantUntil = "", 0
 	if now != was {
 		mine.Grant, mine.GrantUntil = now.Tier, now.Until
+		r.keepReplaced(was, r.op.Time)
+	}
+}
+
+// keepReplaced keeps what the draft's assignment of a tier replaces and would
+// outlast it.
+func (r *replay) keepReplaced(was program.Assigned, now int64) {
+	mine := &r.mine
+	if mine.Grant == "" {
+		return
+	}
+	if keep, ok := r.q.Draft.Replaced(was, program.Assigned{Tier: mine.Grant, Until: mine.GrantUntil}, now); ok {
+		mine.Counts = append(mine.Counts, countOf(keep))
 	}
 }
 
