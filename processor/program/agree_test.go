@@ -26,6 +26,7 @@ func TestTwin(t *testing.T) {
 			r := drawReceipt(t)
 			f := Facts{Present: true, Registered: true, Identified: protocol.ByCard,
 				Available: rapid.Int64Range(0, 500_000).Draw(t, "available")}
+			model.counted(&f)
 			Evaluate(p, &f, r, 0, &d)
 			slow := &twin{p: model, r: r}
 			want := slow.judge(f.Available)
@@ -40,7 +41,8 @@ func told(d *Decision, n int) tResult {
 	res := tResult{
 		code: d.Code, discount: d.Discount, redeemed: d.Redeemed, money: d.RedeemedMoney,
 		earned: d.Earned, max: d.MaxRedeem,
-		cut: make([]int64, n), paid: make([]int64, n), got: make([]int64, n), rules: map[string]int64{},
+		promo: toldCodes(d.Promo),
+		cut:   make([]int64, n), paid: make([]int64, n), got: make([]int64, n), rules: map[string]int64{},
 	}
 	j := &d.scratch.judge
 	for i := range n {
@@ -153,11 +155,12 @@ func drawGroup(t *rapid.T) string {
 func drawCut(t *rapid.T, k int) tRule {
 	r := tRule{
 		name: fmt.Sprint("cut ", k), when: drawWhen(t), goods: drawGoods(t, 6), group: drawGroup(t),
-		kind:    rapid.SampledFrom([]string{"percent", "percent", "per receipt", "per line", "per unit", "price", "take", "every", "bundle", "multiply"}).Draw(t, "kind"),
+		kind:    rapid.SampledFrom([]string{"percent", "percent", "per receipt", "per line", "per unit", "price", "take", "every", "across", "bundle", "multiply"}).Draw(t, "kind"),
 		percent: drawPercent(t), sum: rapid.Int64Range(1, 20_000).Draw(t, "sum"),
 		take: rapid.Int64Range(2, 5).Draw(t, "take"), factor: rapid.Int64Range(1, 300).Draw(t, "factor"),
 	}
 	r.pay = rapid.Int64Range(1, r.take-1).Draw(t, "pay")
+	r.bought = rapid.Int64Range(0, 9).Draw(t, "bought")
 	switch r.kind {
 	case "bundle":
 		r.goods = nil
@@ -226,6 +229,9 @@ func drawProgram(t *rapid.T) *tProgram {
 		if c.when != nil || c.goods != nil {
 			p.caps = append(p.caps, c)
 		}
+	}
+	for range rapid.IntRange(0, 3).Draw(t, "codes") {
+		p.codes = append(p.codes, drawCode(t))
 	}
 	p.reachable()
 	return p
@@ -310,6 +316,8 @@ func (r *tRule) give() string {
 		return fmt.Sprintf("{take: %d, pay: %d}", r.take, r.pay)
 	case "every":
 		return fmt.Sprintf("{every: %d, percent: %s}", r.take, hundredth(r.percent))
+	case "across":
+		return fmt.Sprintf("{every: %d, percent: %s, across_receipts: true}", r.take, hundredth(r.percent))
 	case "multiply":
 		return "{multiply: " + hundredth(r.factor) + "}"
 	case "add":
@@ -390,5 +398,6 @@ func (p *tProgram) document() string {
 		}
 		fmt.Fprintf(&w, "    - {%s, cap: %s}\n", strings.Join(keys, ", "), hundredth(c.percent))
 	}
+	p.writeCodes(&w)
 	return w.String()
 }

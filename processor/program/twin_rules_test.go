@@ -56,12 +56,14 @@ func (t *twin) cutRow(r *tRule) ([]*big.Rat, []bool) {
 	switch r.kind {
 	case "take", "every":
 		t.unitRow(r, row)
+	case "across":
+		t.acrossRow(r, row)
 	case "bundle":
 		t.bundleRow(r, row)
 	}
 	for i := range row {
 		row[i] = minr(row[i], rat(t.room(i), 1))
-		if r.kind == "take" || r.kind == "every" || r.kind == "bundle" || r.kind == "per unit" {
+		if r.kind == "take" || r.kind == "every" || r.kind == "across" || r.kind == "bundle" || r.kind == "per unit" {
 			matches[i] = row[i].Sign() > 0
 		}
 	}

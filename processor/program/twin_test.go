@@ -43,7 +43,7 @@ type tRule struct {
 	goods             *tGoods
 	percent, factor   int64
 	sum               int64
-	take, pay         int64
+	take, pay, bought int64 // bought before, of what counts across receipts
 	steps             []tStep
 	parts             []tPart
 }
@@ -76,6 +76,7 @@ type tProgram struct {
 	cap, floor       int64
 	caps             []tCap
 	redeemNever      *tGoods
+	codes            []tCode
 }
 
 type tResult struct {
@@ -84,6 +85,7 @@ type tResult struct {
 	max                               int64
 	cut, paid, got                    []int64
 	rules                             map[string]int64 // discounts in money, earnings in points
+	promo                             []string
 }
 
 func rat(a int64, b int64) *big.Rat               { return big.NewRat(a, b) }
@@ -198,8 +200,11 @@ func (t *twin) judge(available int64) tResult {
 		t.net = append(t.net, l.Amount)
 	}
 	t.discounts()
+	t.codes()
 	if t.redeem(available); t.res.code.OK() {
 		t.earn()
+	} else {
+		t.res.promo = nil // a decline uses none
 	}
 	return t.res
 }
