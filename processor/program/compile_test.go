@@ -144,6 +144,31 @@ func stairs(n int) string {
 	return s.String()
 }
 
+// standing lets whatever the programme does beside receipts happen to a member:
+// figures stay in range, and dates lie ahead.
+func standing(t *testing.T, p *Program, f Facts, at int64, d *Decision) {
+	f.FirstPurchase = true
+	Happen(p, "registered", &f, &protocol.Request{}, at, d)
+	for _, g := range d.Gifts {
+		require.Positive(t, g.Lot.Points)
+		require.True(t, g.Lot.Expires == 0 || g.Lot.Expires > g.Lot.Active)
+	}
+	if next := p.NextDate(&f, at); next != 0 {
+		require.Greater(t, next, at)
+		Fall(p, &f, &protocol.Request{}, at, next, d)
+		require.True(t, d.GrantUntil == 0 || d.GrantUntil > next)
+	}
+	for _, ch := range p.Book(Sale{Paid: 100_000, Day: LocalDay(at, p.Zone())}, p.Month(&f, at, nil)) {
+		require.Positive(t, ch.Value)
+	}
+	for k := range p.events.list {
+		key := p.events.list[k].key
+		a := p.Bought(Assigned{}, key, 1000, at, at)
+		require.True(t, a.Until == 0 || a.Until > at)
+		require.False(t, p.Bought(a, key, -1000, at, at).inForce(at) && a.Tier != "")
+	}
+}
+
 // FuzzCompile: no document makes Compile panic, and one that compiles judges
 // any receipt without losing a coin.
 func FuzzCompile(f *testing.F) {
@@ -160,6 +185,7 @@ func FuzzCompile(f *testing.F) {
 			return
 		}
 		r, facts, at := basket()
+		standing(t, p, *facts, at, &d)
 		Evaluate(p, facts, r, at, &d)
 		if !d.Code.OK() {
 			return
