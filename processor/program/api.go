@@ -72,6 +72,12 @@ type Facts struct {
 	// Promos are the request's promo codes, as the processor has found them.
 	Promos []PromoUse
 
+	// Card is the card that was shown, as a number that stands for it; 0: none.
+	// OwnCard: it is the cashier's. Where the programme's guard asks for them
+	// ([Program.GuardNeeds]).
+	Card    uint64
+	OwnCard bool
+
 	BirthMonth, BirthDay uint8 // 0: not known
 	Tags                 []string
 	CardType             string
@@ -104,8 +110,13 @@ type Decision struct {
 	// (51); InvalidAmount for a receipt out of bounds. Detail is a fixed
 	// sentence for a decline. Declined decisions carry Total, Discount and
 	// MaxRedeem; nothing is redeemed or earned.
+	//
+	// LimitExceededAmount (61) or LimitExceededCount (65) is a limit of the
+	// guard; Field is then what of the request passes it, "" if nothing does by
+	// itself.
 	Code   protocol.Code
 	Detail string
+	Field  string
 
 	Total         int64 // of the receipt, money
 	Discount      int64 // money
@@ -133,8 +144,10 @@ type Decision struct {
 	Flags []string
 
 	// Counts are the counters that the purchase changes. Gifts are points beside
-	// Earned; Rewards go to the members above. Both stand in Rules, too.
+	// Earned, and stand in Rules, too; Rewards go to the members above. Watches
+	// are those of Counts that the guard compares with a limit.
 	Counts  []CountChange
+	Watches []Watch
 	Gifts   []Gift
 	Rewards []Reward
 	// Promo says what became of each of the request's promo codes.
@@ -170,6 +183,7 @@ func (d *Decision) Reset() {
 	d.Rules, d.Lots = d.Rules[:0], d.Lots[:0]
 	d.Hints, d.Skipped, d.Warnings = d.Hints[:0], d.Skipped[:0], d.Warnings[:0]
 	d.Flags, d.Counts, d.Gifts, d.Rewards, d.Promo = d.Flags[:0], d.Counts[:0], d.Gifts[:0], d.Rewards[:0], d.Promo[:0]
+	d.Watches, d.Field = d.Watches[:0], ""
 	d.Grant, d.GrantUntil = "", 0
 	d.ExtendTo, d.HoldSeconds = 0, 0
 	d.Tier, d.NextTier, d.NextMissing = "", "", 0

@@ -66,7 +66,8 @@ func (c *compiler) document(root *node) {
 	c.section = sectionOther
 	c.events(o)
 	c.holds(o)
-	c.unavailable(o)
+	c.referral(o)
+	c.guard(o)
 	c.reporting(o)
 	c.resolveLooks()
 	c.uselessCodes()

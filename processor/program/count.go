@@ -27,20 +27,31 @@ type CountChange struct {
 // instance: the same name is the same counter in every version of a programme
 // (FNV-1a, 64 bits, each part ended by a zero byte).
 func CountKey(kind string, about ...string) uint64 {
-	const prime = 1099511628211
-	h := uint64(14695981039346656037)
-	add := func(s string) {
-		for i := range len(s) {
-			h = (h ^ uint64(s[i])) * prime
-		}
-		h *= prime // the zero byte
-	}
-	add(kind)
+	h := mix(14695981039346656037, kind)
 	for _, s := range about {
-		add(s)
+		h = mix(h, s)
 	}
 	return h
 }
+
+// mix goes on with a key's hash over a part.
+func mix(h uint64, part string) uint64 {
+	for i := range len(part) {
+		h = (h ^ uint64(part[i])) * fnvPrime
+	}
+	return h * fnvPrime // the zero byte
+}
+
+// mixNumber is mix over a number's eight bytes, the lowest first.
+func mixNumber(h, part uint64) uint64 {
+	for range 8 {
+		h = (h ^ part&0xff) * fnvPrime
+		part >>= 8
+	}
+	return h * fnvPrime
+}
+
+const fnvPrime = 1099511628211
 
 // place is where the counter of a key and bucket stands or would stand.
 func (f *Facts) place(key uint64, bucket int32) int {

@@ -25,7 +25,7 @@ func Evaluate(p *Program, f *Facts, r *protocol.Request, at int64, d *Decision) 
 	j.tierNow()
 	j.promos()
 	j.discount()
-	if !j.redeemed() {
+	if !j.redeemed() || !j.guarded() {
 		return
 	}
 	j.earn()
@@ -33,6 +33,7 @@ func Evaluate(p *Program, f *Facts, r *protocol.Request, at int64, d *Decision) 
 	j.redeemCodes()
 	j.tally()
 	j.hints()
+	j.refer()
 	j.finish()
 }
 

@@ -192,9 +192,10 @@ func (d *Decision) outside(p *Program, f *Facts, r *protocol.Request, at int64) 
 	return j
 }
 
-// registered gives what a registration brings: the events of that name, and
-// the birthday's if the member comes between its day and the birthday.
+// registered gives what a registration brings: the welcome of who was invited,
+// the events of that name, and the birthday's if the member comes between its day and the birthday.
 func (j *judge) registered() {
+	j.welcome()
 	today := j.home.dayOf(j.at)
 	for k := range j.p.events.list {
 		switch e := &j.p.events.list[k]; e.kind {

@@ -38,6 +38,8 @@ type Program struct {
 	events    eventRules
 	places    []place // whose sums conditions ask for
 	profile   bool    // rules ask for the member's birthday or tags
+	referral  referral
+	guard     guard
 
 	promos     []promo
 	promoCodes map[string]int // by the folded code

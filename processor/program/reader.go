@@ -30,11 +30,6 @@ func (r *reader) fail(path, format string, args ...any) {
 	}
 }
 
-// later refuses what the document may say but this version can't do.
-func (r *reader) later(path, instead string) {
-	r.fail(path, "this is not available in this version; %s", instead)
-}
-
 // object is a block of keys at a path.
 type object struct {
 	r    *reader

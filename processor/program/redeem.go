@@ -7,8 +7,9 @@ import (
 )
 
 // redeemed decides what is paid with points: identification (55), then mode,
-// goods and cap (57), then the balance (51). It reports whether the decision
-// stands.
+// goods and cap (57), then the balance (51). The guard's limits come after it
+// (61, 65); "max" and "partial" keep within them. It reports whether the
+// decision stands.
 func (j *judge) redeemed() bool {
 	asked := j.r.Redeem
 	wants := !j.f.NoRedeem && (asked.Mode == protocol.RedeemMax || asked.Mode == protocol.RedeemPoints && asked.Points > 0)
@@ -29,16 +30,16 @@ func (j *judge) redeemed() bool {
 	}
 	allowed := j.p.Points(j.spendable())
 	take := min(allowed, max(j.f.Available, 0))
-	j.d.MaxRedeem = j.p.Price(j.p.Money(take))
+	most := min(take, j.allowance())
+	j.d.MaxRedeem = j.p.Price(j.p.Money(most))
 	if !wants {
 		return true
 	}
 	switch {
-	case asked.Mode == protocol.RedeemMax:
-	case asked.Points <= take:
+	case asked.Mode == protocol.RedeemMax, asked.Partial && asked.Points > most:
+		take = most
+	case asked.Points <= take: // above what the guard lets pass it declines
 		take = asked.Points
-	case asked.Partial:
-		j.d.Code = protocol.Partial
 	case asked.Points > allowed:
 		return j.refuse(protocol.RedeemNotAllowed, "the programme allows fewer points on this receipt")
 	default:
@@ -46,6 +47,9 @@ func (j *judge) redeemed() bool {
 	}
 	j.d.RedeemedMoney = j.p.Money(take)
 	j.d.Redeemed = j.p.Price(j.d.RedeemedMoney)
+	if asked.Partial && asked.Points > most {
+		j.d.Code = protocol.Partial
+	}
 	Spread(j.d.RedeemedMoney, j.weights, j.caps, j.money)
 	return true
 }

@@ -22,6 +22,7 @@ var update = flag.Bool("update", false, "rewrite the expected lines of testdata/
 //	member card, 1000.00 points         who buys (see teller.member)
 //	store S1, group north               where (see teller.store)
 //	on 2026-11-20 12:31                 when, in the store's zone
+//	counting                            from here on the account keeps counters
 //	sells 700.00 coffee + 600.00 cake   what, and what is wanted (see teller.sell)
 //	> earns 65.00                       what comes of it; -update writes these
 //
@@ -95,6 +96,8 @@ func (t *teller) play(line string, doc []string) []string {
 		return nil
 	case "programme:":
 		return t.programme(strings.Join(doc, "\n"))
+	case "counting":
+		t.counting = true
 	case "member":
 		t.member(rest)
 	case "store":

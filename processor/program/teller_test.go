@@ -15,6 +15,8 @@ type teller struct {
 	facts Facts
 	at    int64
 	d     Decision
+
+	counting bool // the account keeps the counters of what is sold
 }
 
 func newTeller() *teller {
@@ -94,6 +96,12 @@ func (t *teller) member(said string) {
 			f.Tags = append(f.Tags, rest)
 		case "newcomer":
 			f.FirstPurchase = true
+		case "invited":
+			t.above(&f, rest)
+		case "own":
+			f.OwnCard = true // "own card"
+		case "numbered":
+			f.Card = uint64(amount(rest))
 		default:
 			f.Available = amount(word) // "1000.00 points"
 		}
@@ -171,6 +179,10 @@ func (t *teller) sell(said string) []string {
 			r.Store = rest
 		case "cashier":
 			r.Cashier = rest
+		case "terminal":
+			r.Terminal = rest
+		case "offline":
+			r.Offline = true
 		case "explained":
 			r.Explain = true
 		case "code", "coupon":
@@ -182,7 +194,9 @@ func (t *teller) sell(said string) []string {
 		}
 	}
 	Evaluate(t.p, &f, r, t.at, &t.d)
-	return t.tell(r)
+	out := append(t.tell(r), t.beside()...)
+	t.keep()
+	return out
 }
 
 func wish(r *protocol.Request, s string) {

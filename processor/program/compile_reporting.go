@@ -1,47 +1,5 @@
 package program
 
-// unavailable reads the sections whose rules need a ledger that this version
-// doesn't have yet. Their form is checked, so that a slip shows now, and then
-// they are refused: a rule that is published works.
-func (c *compiler) unavailable(o object) {
-	c.laterList(o, "guard", "leave the section out, and watch the exports for unusual numbers",
-		"name", "kind", "per", "operations", "sum", "redeemed", "count", "within", "then")
-	for i, n := range o.list("guard") {
-		c.guardForm(item("guard", i), n)
-	}
-	if n := o.get("referral"); n != nil && n.kind != nodeNull {
-		c.object("referral", n, "percent", "first_purchase", "welcome")
-		c.later("referral", "leave the section out; who invited whom is kept all the same")
-	}
-}
-
-func (c *compiler) laterList(o object, name, instead string, keys ...string) {
-	list := o.list(name)
-	for i, n := range list {
-		c.object(item(name, i), n, keys...)
-	}
-	if len(list) > 0 {
-		c.later(name, instead)
-	}
-}
-
-// guardForm refuses what no version will do: a limit per cashier, terminal or
-// store is no part of an account, so it can't decline.
-func (c *compiler) guardForm(path string, n *node) {
-	if n.kind != nodeMap {
-		return
-	}
-	b := object{&c.reader, path, n}
-	per, then := b.get("per"), b.get("then")
-	if per == nil || then == nil || then.text != "decline" {
-		return
-	}
-	switch per.text {
-	case "cashier", "terminal", "store":
-		c.fail(b.at("then"), "a limit per %s can only flag; write `then: flag`, or count per member or card", per.text)
-	}
-}
-
 // reporting reads the sections that the reporting database works with. The
 // document accepts them from the start; nothing here acts on them.
 func (c *compiler) reporting(o object) {
