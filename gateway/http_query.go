@@ -44,6 +44,14 @@ var queries = map[protocol.Call][]param{
 		{"from", func(r *protocol.Request, v string) string { return readTime(&r.From, v) }},
 		{"to", func(r *protocol.Request, v string) string { return readTime(&r.To, v) }},
 	},
+	protocol.CallDeleteBlock: {
+		{"terminal", func(r *protocol.Request, v string) string { r.Terminal = v; return "" }},
+		{"cashier", func(r *protocol.Request, v string) string { r.Cashier = v; return "" }},
+	},
+	protocol.CallReferral: {
+		{"cursor", readCursor},
+		{"limit", readLimit},
+	},
 	protocol.CallExport: {
 		{"from", func(r *protocol.Request, v string) string { return readTime(&r.From, v) }},
 		{"to", func(r *protocol.Request, v string) string { return readTime(&r.To, v) }},

@@ -39,7 +39,7 @@ func (t *Task) judge(tx *ledger.Tx, narrow func(*program.Facts)) (bool, error) {
 	case t.when.early && t.parked == 0:
 		t.refuse(protocol.OutsideTimeWindow, "at", "the receipt is older than the programme lets it be, or lies in the future")
 	default:
-		t.choose()
+		_ = t.barred(tx.Now()) || t.choose()
 	}
 	if !t.refused() && t.otherMoney() {
 		if t.request().ISO.Advice {
@@ -54,6 +54,9 @@ func (t *Task) judge(tx *ledger.Tx, narrow func(*program.Facts)) (bool, error) {
 	r := t.request()
 	t.know(a, r.Member.Kind, spendsByID(r))
 	if err := t.knowPerson(tx, a); err != nil {
+		return false, err
+	}
+	if err := t.knowGuard(r.Member.Kind); err != nil {
 		return false, err
 	}
 	if narrow != nil {
@@ -71,7 +74,7 @@ func (t *Task) evaluate(tx *ledger.Tx) (bool, error) {
 	d := &t.decision
 	program.Evaluate(t.version.Program, &t.facts, t.request(), t.when.at, d)
 	if !d.Code.OK() {
-		return false, t.decline(tx, d.Code, declineField(d.Code), d.Detail)
+		return false, t.decline(tx, d.Code, orElse(d.Field, declineField(d.Code)), d.Detail)
 	}
 	return true, nil
 }
@@ -80,7 +83,7 @@ func (t *Task) evaluate(tx *ledger.Tx) (bool, error) {
 func declineField(c protocol.Code) string {
 	switch c {
 	case protocol.InsufficientPoints, protocol.RedeemNotAllowed:
-		return "redeem.points"
+		return fieldPoints
 	case protocol.IdentificationTooWeak:
 		return "member"
 	case protocol.InvalidAmount, protocol.InvalidRequest:
@@ -113,6 +116,9 @@ func (t *Task) authorize(tx *ledger.Tx) error {
 	t.stamp(&t.op, ledger.KindAuthorize)
 	t.hold(ledger.HoldSelf)
 	t.op.HoldUntil = tx.Now() + t.decision.HoldSeconds*1e9
+	if err := t.watch(tx, &t.op, nil); err != nil {
+		return err
+	}
 	return t.record(tx)
 }
 
@@ -125,7 +131,10 @@ func (t *Task) hold(id ledger.OpID) {
 	t.op.Hold = id
 	t.op.Pins, _ = t.purse.spend(t.decision.Redeemed, t.op.Pins)
 	t.purse.settle(&t.op)
-	t.op.Data = appendHoldData(t.op.Data, &holdData{kind: t.facts.Identified, spendByID: t.facts.SpendByID, more: t.more, said: t.said})
+	t.op.Data = appendHoldData(t.op.Data, &holdData{
+		kind: t.facts.Identified, spendByID: t.facts.SpendByID,
+		card: t.facts.Card, cardType: t.facts.CardType, more: t.more, said: t.said,
+	})
 }
 
 // enrol makes the provisional member of an unknown phone number, and uses up
@@ -170,6 +179,9 @@ func (t *Task) quote(tx *ledger.Tx) error {
 	t.op.Time = tx.Now()
 	t.op.HoldUntil = tx.Now() + t.decision.HoldSeconds*1e9
 	t.op.Status = "quote"
+	if err := t.watch(tx, &t.op, nil); err != nil {
+		return err
+	}
 	if t.who.fresh {
 		t.op.Account = 0
 	} else {
@@ -225,6 +237,10 @@ func (t *Task) amend(tx *ledger.Tx) error {
 	if err := t.resumeOf(&t.other, tx.Now()); err != nil {
 		return err
 	}
+	t.where(&t.other)
+	if t.barred(tx.Now()) {
+		return t.declineRefused(tx)
+	}
 	pins, until := h.Pins, h.Until
 	t.purse.load(a, tx.Now(), 0)
 	for _, p := range pins {
@@ -234,6 +250,10 @@ func (t *Task) amend(tx *ledger.Tx) error {
 	if err := t.knowPerson(tx, a); err != nil {
 		return err
 	}
+	if err := t.knowGuard(kept.kind); err != nil {
+		return err
+	}
+	t.facts.Card, t.facts.CardType = kept.card, kept.cardType
 	t.unreserve(h.Counts)
 	if err := t.keepPromos(tx, kept.said.promos); err != nil {
 		return err
@@ -246,7 +266,18 @@ func (t *Task) amend(tx *ledger.Tx) error {
 	t.inherit(&t.op, &t.other)
 	t.op.Drop, t.op.HoldUntil = t.otherID, until
 	t.hold(t.otherID)
+	if err := t.watch(tx, &t.op, h.Counts); err != nil {
+		return err
+	}
 	return t.record(tx)
+}
+
+// where fills what an amendment leaves out of where it happens: rules and the
+// guard ask for it as they did when the receipt was first judged.
+func (t *Task) where(from *ledger.Operation) {
+	r := t.request()
+	r.Terminal, r.Store = orElse(r.Terminal, from.Terminal), orElse(r.Store, from.Store)
+	r.Cashier, r.Channel = orElse(r.Cashier, from.Cashier), orElse(r.Channel, from.Channel)
 }
 
 // resumeOf takes the moment and the programme of an earlier record: what was

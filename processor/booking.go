@@ -25,18 +25,21 @@ func (t *Task) stand(op *ledger.Operation, a *ledger.Account) {
 	t.wakeAfterSale(op, a)
 }
 
-// dropTaken takes out of a hold's figures the gift of a first purchase that
+// dropTaken takes out of a hold's figures the gift or reward of a first purchase that
 // another purchase has had since the hold ended: it is there once.
 func (t *Task) dropTaken(op *ledger.Operation, a *ledger.Account) {
 	for i := len(op.Counts) - 1; i >= 0; i-- {
 		key := op.Counts[i].Key
 		name, once := t.version.Program.FirstGift(key)
-		if !once || !slices.ContainsFunc(a.Counts, func(c ledger.Count) bool { return c.Key == key }) {
+		if !(once || program.FirstReward(key)) || !slices.ContainsFunc(a.Counts, func(c ledger.Count) bool { return c.Key == key }) {
 			continue
 		}
 		op.Counts = slices.Delete(op.Counts, i, i+1)
 		op.Gifts = slices.DeleteFunc(op.Gifts, func(g ledger.Gift) bool { return g.Rule == name })
 		op.Rules = slices.DeleteFunc(op.Rules, func(r ledger.Rule) bool { return r.Name == name })
+		if !once {
+			op.Rewards = slices.DeleteFunc(op.Rewards, func(w ledger.Reward) bool { return w.Fixed })
+		}
 	}
 }
 

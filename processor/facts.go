@@ -111,7 +111,7 @@ func (t *Task) figures(op *ledger.Operation) {
 	if t.dups.seen {
 		op.Flags = append(op.Flags, flagReceiptSeen)
 	}
-	op.Flags = append(op.Flags, d.Flags...)
+	op.Flags = append(append(op.Flags, t.flags...), d.Flags...)
 	t.beside(op)
 	t.said.take(d, t.version.Program, t.facts.Promos, r.Explain)
 	t.more = t.more[:0]

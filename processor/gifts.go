@@ -17,19 +17,6 @@ func (t *Task) sellGifts(op *ledger.Operation) {
 	}
 }
 
-// reward sends op's rewards to those above the member; with sign −1 it takes
-// them back.
-func reward(op *ledger.Operation, sign int64) {
-	for i := range op.Rewards {
-		w := &op.Rewards[i]
-		part := w.Part
-		part.Points *= sign
-		op.Transfers = append(op.Transfers, ledger.Transfer{To: w.To, Parts: []ledger.LotPart{part}})
-		op.Legs[ledger.LegTransit] += part.Points
-		op.Legs[ledger.LegReferral] -= part.Points
-	}
-}
-
 // takeBeside fills what a return or a reversal, whose figures stand in op,
 // takes back of what the sale did beside its figures: counters, gifts and
 // rewards. whole says that nothing is left of the sale after it.
@@ -37,8 +24,8 @@ func takeBeside(s *ledger.Sale, op *ledger.Operation, prog *program.Program, who
 	left := s.Payable - s.Back.Payable
 	for i := range s.Counts {
 		ch := s.Counts[i]
-		if ch.Set {
-			continue
+		if ch.Set || broughtBy(s.Rewards, ch.Key) {
+			continue // what a reward has brought goes with the reward
 		}
 		change, byMoney := prog.Recount(ch.Key, left, left-op.Payable)
 		if !byMoney {
@@ -119,41 +106,108 @@ func (t *Task) takeGifts(op *ledger.Operation) (missing int64) {
 	return missing
 }
 
-// giveBeside gives again what a return had taken beside the figures, gifts up
-// to the points that it had taken in all (some may have been forgiven), and
-// returns what is left of those.
+// giveBeside gives again what a return had taken beside the figures, and
+// returns what is left of the points that it had taken in all (some may have
+// been forgiven). What goes back only with the whole receipt is given when the
+// sale was wholly back, whichever of its returns is undone first.
 func (t *Task) giveBeside(op, from *ledger.Operation, s *ledger.Sale, prog *program.Program, taken int64) int64 {
-	t.countAgain(op, from, s, prog)
-	op.Gifts = append(op.Gifts, from.Gifts...)
-	for i := range op.Gifts {
-		part := op.Gifts[i].Part
-		part.Points = min(part.Points, taken)
-		taken -= part.Points
-		t.purse.earn(part)
+	again := regained(s, from)
+	t.countAgain(op, from, s, prog, again)
+	t.rewardAgain(op, from, s, again)
+	had := int64(0) // points of gifts among those taken
+	for i := range from.Gifts {
+		had += min(from.Gifts[i].Part.Points, taken-had)
 	}
-	op.Rewards = append(op.Rewards, from.Rewards...)
-	reward(op, 1)
-	return taken
+	switch {
+	case again && len(from.Gifts) > 0:
+		left := had
+		op.Gifts = append(op.Gifts, from.Gifts...)
+		for i := range op.Gifts {
+			part := op.Gifts[i].Part
+			part.Points = min(part.Points, left)
+			left -= part.Points
+			t.purse.earn(part)
+		}
+	case again:
+		op.Gifts = append(op.Gifts, s.Gifts...)
+		t.sellGifts(op)
+	default:
+		op.Legs[ledger.LegIssued] += had // taken until nothing is back
+	}
+	return taken - had
 }
 
-// countAgain counts again what a return has taken back. Counters that go by the
-// money are counted by what is left of it now: other returns may have come
-// between.
-func (t *Task) countAgain(op, from *ledger.Operation, s *ledger.Sale, prog *program.Program) {
+// regained reports whether a sale of which nothing is left has something again
+// when a return of it is undone.
+func regained(s *ledger.Sale, from *ledger.Operation) bool {
+	back, whole := s.Back, saleWhole(s)
+	left := func() bool {
+		return back.Payable != whole.Payable || back.Redeemed != whole.Redeemed || back.Amount != whole.Amount
+	}
+	if left() {
+		return false
+	}
+	back.Payable -= from.Payable
+	back.Redeemed -= from.Redeemed
+	back.Amount -= from.Total
+	return left()
+}
+
+// countAgain counts again what a return has taken back, each counter along the
+// curve by which it was taken: other returns may have come between.
+func (t *Task) countAgain(op, from *ledger.Operation, s *ledger.Sale, prog *program.Program, again bool) {
 	left := s.Payable - s.Back.Payable
 	for i := range s.Counts {
 		ch := s.Counts[i]
-		if change, byMoney := prog.Recount(ch.Key, left, left+from.Payable); byMoney && change != 0 && !ch.Set {
+		if ch.Set || broughtBy(s.Rewards, ch.Key) {
+			continue
+		}
+		change, byMoney := prog.Recount(ch.Key, left, left+from.Payable)
+		switch {
+		case byMoney:
 			ch.Value = change
+		case ch.Line == 0 || int(ch.Line) > len(s.Lines):
+			if !again {
+				continue
+			}
+		default:
+			l := &s.Lines[ch.Line-1]
+			before := l.Back.Quantity
+			for k := range from.Lines {
+				if from.Lines[k].ID == l.ID {
+					before -= from.Lines[k].Quantity
+				}
+			}
+			gone := func(amount, quantity int64) int64 {
+				if s.Total > 0 && amount == s.Total {
+					return ch.Value // it came back by its amount
+				}
+				return share(quantity, l.Quantity, ch.Value)
+			}
+			ch.Value = gone(s.Back.Amount, l.Back.Quantity) - gone(s.Back.Amount-from.Total, before)
+		}
+		if ch.Line = 0; ch.Value != 0 {
 			op.Counts = append(op.Counts, ch)
 		}
 	}
-	for _, ch := range from.Counts {
-		if _, byMoney := prog.Recount(ch.Key, 0, 0); !byMoney && !ch.Set {
-			ch.Value = -ch.Value
-			op.Counts = append(op.Counts, ch)
+}
+
+// rewardAgain gives again what a return has taken of the rewards.
+func (t *Task) rewardAgain(op, from *ledger.Operation, s *ledger.Sale, again bool) {
+	back := s.Back.Payable
+	for i := range s.Rewards {
+		w := s.Rewards[i]
+		switch {
+		case !w.Fixed:
+			w.Part.Points = share(back, s.Payable, w.Part.Points) - share(back-from.Payable, s.Payable, w.Part.Points)
+		case !again:
+			continue
+		}
+		if w.Part.Points != 0 {
+			op.Rewards = append(op.Rewards, w)
 		}
 	}
+	reward(op, 1)
 }
 
 // travelling splits the changes of counters of a record about a merged

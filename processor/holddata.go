@@ -15,7 +15,10 @@ import (
 //	0       1     1
 //	1       1     how the member was named (protocol.IdentifierKind)
 //	2       1     1: may spend by id
-//	3       …     number of further earned lots, uvarint, at most 64; each:
+//	        …     with the bit cardFollows: the card that was shown, as
+//	              program.Facts.Card, 8 bytes, big-endian, and its type:
+//	              length, uvarint, at most 64, and bytes
+//	        …     number of further earned lots, uvarint, at most 64; each:
 //	              active, expires and points as varints, 1 byte own
 //
 // The further lots are those of rules with a term of their own; the sale's own
@@ -24,6 +27,8 @@ import (
 type holdData struct {
 	kind      protocol.IdentifierKind
 	spendByID bool
+	card      uint64
+	cardType  string
 	more      []ledger.LotPart
 	said      remarks
 }
@@ -31,7 +36,9 @@ type holdData struct {
 const (
 	holdDataVersion = 1
 	saidFollows     = 0x10
+	cardFollows     = 0x20
 	maxMoreLots     = 64
+	maxCardType     = 64
 )
 
 var errHoldData = errors.New("a hold's record has data that can't be read")
@@ -41,7 +48,16 @@ func appendHoldData(dst []byte, h *holdData) []byte {
 	if !h.said.empty() {
 		version |= saidFollows
 	}
+	carded := h.card != 0 || h.cardType != ""
+	if carded {
+		version |= cardFollows
+	}
 	dst = append(dst, version, byte(h.kind), boolByte(h.spendByID))
+	if carded {
+		dst = binary.BigEndian.AppendUint64(dst, h.card)
+		kind := h.cardType[:min(len(h.cardType), maxCardType)]
+		dst = append(binary.AppendUvarint(dst, uint64(len(kind))), kind...)
+	}
 	dst = binary.AppendUvarint(dst, uint64(len(h.more)))
 	for _, l := range h.more {
 		dst = binary.AppendVarint(dst, l.Active)
@@ -59,16 +75,22 @@ func appendHoldData(dst []byte, h *holdData) []byte {
 func decodeHoldData(data []byte, h *holdData) error {
 	h.more = h.more[:0]
 	h.said.reset()
-	if len(data) < 4 || data[0]&^saidFollows != holdDataVersion {
+	h.card, h.cardType = 0, ""
+	if len(data) < 4 || data[0]&^(saidFollows|cardFollows) != holdDataVersion {
 		return errHoldData
 	}
 	h.kind, h.spendByID = protocol.IdentifierKind(data[1]), data[2] == 1
-	follows := data[0]&saidFollows != 0
-	n, used := binary.Uvarint(data[3:])
+	follows, carded := data[0]&saidFollows != 0, data[0]&cardFollows != 0
+	if data = data[3:]; carded {
+		if data = h.takeCard(data); data == nil {
+			return errHoldData
+		}
+	}
+	n, used := binary.Uvarint(data)
 	if used <= 0 || n > maxMoreLots {
 		return errHoldData
 	}
-	data = data[3+used:]
+	data = data[used:]
 	for range n {
 		var l ledger.LotPart
 		for _, v := range []*int64{&l.Active, &l.Expires, &l.Points} {
@@ -91,6 +113,21 @@ func decodeHoldData(data []byte, h *holdData) error {
 		return errHoldData
 	}
 	return nil
+}
+
+// takeCard reads the card and returns what follows it; nil if it can't be
+// read.
+func (h *holdData) takeCard(data []byte) []byte {
+	if len(data) < 9 {
+		return nil
+	}
+	h.card, data = binary.BigEndian.Uint64(data), data[8:]
+	n, used := binary.Uvarint(data)
+	if used <= 0 || n > maxCardType || uint64(len(data)-used) < n {
+		return nil
+	}
+	h.cardType = string(data[used : used+int(n)])
+	return data[used+int(n):]
 }
 
 func boolByte(b bool) byte {

@@ -25,6 +25,12 @@ func TestHoldDataGolden(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, decodeHoldData(data, &back))
 	require.Equal(t, h, back)
+
+	h.card, h.cardType = 0x0102030405060708, "gold"
+	const withCard = "210401" + "0102030405060708" + "04676f6c64" + "01" + "c801" + "9003" + "d804" + "01"
+	require.Equal(t, withCard, hex.EncodeToString(appendHoldData(nil, &h)))
+	require.NoError(t, decodeHoldData(appendHoldData(nil, &h), &back))
+	require.Equal(t, h, back)
 }
 
 func FuzzHoldData(f *testing.F) {
@@ -32,7 +38,8 @@ func FuzzHoldData(f *testing.F) {
 	require.NoError(f, err)
 	f.Add(golden)
 	f.Add(appendHoldData(nil, &holdData{kind: protocol.ByPhone}))
-	f.Add([]byte{2, 0, 0, 0})
+	f.Add([]byte{3, 0, 0, 0})
+	f.Add(appendHoldData(nil, &holdData{kind: protocol.ByCard, card: 7, cardType: "gold"}))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var h holdData
 		if decodeHoldData(data, &h) != nil {
@@ -40,7 +47,7 @@ func FuzzHoldData(f *testing.F) {
 		}
 		var again holdData
 		require.NoError(t, decodeHoldData(appendHoldData(nil, &h), &again))
-		require.Equal(t, h.kind, again.kind)
+		require.Equal(t, []any{h.kind, h.card, h.cardType}, []any{again.kind, again.card, again.cardType})
 		require.Len(t, again.more, len(h.more))
 	})
 }

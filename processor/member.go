@@ -183,8 +183,8 @@ func (s *Switch) living(merchant string, id ledger.AccountID) (ledger.AccountID,
 	return 0, false, nil
 }
 
-// maxUpline bounds the walk up the chain of referrers; deeper chains reward
-// nobody.
+// maxUpline bounds the walk up the chain of referrers; who stands so far above
+// is rewarded for nobody below.
 const maxUpline = 64
 
 // refuseCircle walks up from a referrer: the member who registers must not be
@@ -192,7 +192,8 @@ const maxUpline = 64
 // referrers are fixed at registration.
 func (t *Task) refuseCircle(id ledger.AccountID) {
 	for range maxUpline {
-		if id == t.who.account {
+		lives, found, err := t.s.living(t.request().Caller.Merchant, id)
+		if err == nil && (id == t.who.account || found && lives == t.who.account) {
 			t.refuse(protocol.ReferrerNotAllowed, "referrer", "members must not invite each other in a circle")
 			return
 		}

@@ -205,6 +205,9 @@ func operationView(op *ledger.Operation) protocol.OperationView {
 	if v.Reason == "" && (op.Kind == ledger.KindEnrol || op.Kind == ledger.KindRegister) {
 		v.Reason = giftNames(op)
 	}
+	if op.Kind == ledger.KindPostIn && len(op.Rules) > 0 {
+		v.Reason = strings.Clone(op.Rules[0].Name) // of a reward
+	}
 	for _, leg := range op.Legs[:ledger.LegDeficit+1] {
 		v.Points += leg
 	}

@@ -1,8 +1,6 @@
 package processor
 
 import (
-	"errors"
-
 	"tillgate/ledger"
 	"tillgate/protocol"
 )
@@ -17,11 +15,14 @@ import (
 var _ = serve(protocol.CallReferral, plan{route: routeReferral, decide: decideReferral})
 
 const (
-	// maxFriends bounds the friends that one answer lists, the newest of each
-	// level first: a page that people read.
-	maxFriends = 500
-	// maxLevel is how deep the list goes, which is as deep as rewards go (F1).
-	maxLevel = 3
+	friendsPage = 100 // friends of a page when the caller asks for none
+	friendsMost = 500 // and at most
+	// friendsSeen bounds the friends that are looked at for one page: erased
+	// ones are not shown.
+	friendsSeen = 4 * friendsMost
+	// friendsDeep is how many levels are listed where the programme rewards
+	// fewer (F1).
+	friendsDeep = 3
 )
 
 // friendsKey leads to the friend whom a member invited last.
@@ -112,75 +113,54 @@ func routeReferral(t *Task) {
 	}
 }
 
-// friends lists whom the member invited, then whom those invited, and so on.
-// Members who were merged are one: the friends of all of them are listed, each
-// once and by the id where it lives now.
+// friends fills a page of those whom the member has invited, and theirs: each
+// before those it has invited, the newest first. Members who were merged are
+// one, by the id where it lives now.
 func (t *Task) friends() error {
-	r := t.response()
-	seen := map[ledger.AccountID]bool{t.who.account: true}
-	above := []ledger.AccountID{t.who.account}
-	for level := 1; level <= maxLevel && len(above) > 0; level++ {
-		var below []ledger.AccountID
-		for _, id := range above {
-			invited, err := t.invited(id, maxFriends-len(r.Friends), seen)
-			if err != nil {
-				return err
-			}
-			for _, f := range invited {
-				r.Friends = append(r.Friends, protocol.Friend{ID: f.id.String(), Level: level, Since: f.since})
-				below = append(below, f.id)
-			}
-		}
-		above = below
+	r, out := t.request(), t.response()
+	w := tree{s: t.s, merchant: r.Caller.Merchant, root: t.who.account, levels: friendsDeep}
+	if v, ok := t.s.programs.at(r.Caller.Merchant, t.came); ok {
+		w.levels = max(w.levels, v.Program.ReferralLevels())
 	}
-	return nil
-}
-
-// friend is somebody who was invited: where the member lives now, and since
-// when it is registered.
-type friend struct {
-	id    ledger.AccountID
-	since int64
-}
-
-// invited are up to limit members whom one, or anybody merged into it, has
-// invited: of each the newest first. Erased ones are left out: nobody may find
-// them. So are those that have been seen, like a friend who was merged into
-// the member.
-func (t *Task) invited(id ledger.AccountID, limit int, seen map[ledger.AccountID]bool) ([]friend, error) {
-	merchant := t.request().Caller.Merchant
-	members, err := t.s.oneWith(merchant, id, maxFriends)
-	if err != nil {
-		return nil, err
+	var err error
+	if w.roots, err = t.s.oneWith(w.merchant, w.root, maxHops); err != nil {
+		return err
 	}
-	var all []friend
-	for _, one := range members {
-		link, err := t.s.ledger.Link(t.s.friendsKey(merchant, one))
-		for ; err == nil && link != nil && len(all) < limit; link, err = t.s.ledger.Link(t.s.friendBeforeKey(merchant, link.Account)) {
-			a, err := t.s.ledger.Account(link.Account)
-			if err != nil || a == nil {
-				return nil, errors.Join(err, errFriend)
-			}
-			lives, found, err := t.s.living(merchant, a.ID)
-			if err != nil {
-				return nil, err
-			}
-			if found && !seen[lives] {
-				seen[lives] = true
-				all = append(all, friend{id: lives, since: a.Joined})
-			}
+	known := true
+	if r.Cursor == "" {
+		w.level = 1
+		_, err = w.enter(w.roots)
+	} else {
+		known, err = w.resume(r.Cursor)
+	}
+	if !known {
+		t.refuse(protocol.InvalidRequest, "cursor", "is none that this call has given for this member")
+		return err
+	}
+	limit := min(r.Limit, friendsMost)
+	if limit == 0 {
+		limit = friendsPage
+	}
+	for seen := 0; err == nil && w.at != nil; seen++ {
+		if len(out.Friends) == limit || seen == friendsSeen {
+			out.NextCursor = w.at.ID.String()
+			return nil
 		}
-		if err != nil {
-			return nil, err
+		var lives *ledger.Account
+		if lives, err = w.shown(); err == nil && lives != nil {
+			out.Friends = append(out.Friends, protocol.Friend{
+				ID: lives.ID.String(), Level: w.level, Since: w.at.Joined, Points: w.brought(lives),
+			})
+		}
+		if err == nil {
+			err = w.next(lives)
 		}
 	}
-	return all, nil
+	return err
 }
-
-var errFriend = errors.New("a list of friends names an account that does not exist")
 
 // decideReferral tells who invited the member, by the id where that one lives
-// now; nobody if it was erased.
+// now (nobody if it was erased), and what friends have brought.
 func decideReferral(t *Task, tx *ledger.Tx) error {
 	a, err := t.member(tx)
 	if err != nil || t.redirect != 0 || t.refused() {
@@ -200,5 +180,6 @@ func decideReferral(t *Task, tx *ledger.Tx) error {
 			r.Referrer = lives.String()
 		}
 	}
+	r.Points = counterOf(a, received)
 	return nil
 }

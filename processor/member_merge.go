@@ -181,7 +181,7 @@ func (s *Switch) uplineOf(a *ledger.Account, list []ledger.AccountID) []ledger.A
 	if err == nil && link == nil {
 		return list // nearly always
 	}
-	one, err := s.oneWith(a.Merchant, a.ID, maxFriends)
+	one, err := s.oneWith(a.Merchant, a.ID, maxHops)
 	if err != nil {
 		s.o.Logger.Error("who was merged into a member can't be read; nobody is rewarded for a purchase", "account", a.ID, "cause", err)
 		return list[:0]

@@ -55,7 +55,10 @@ func parkedView(p *ledger.Parked) protocol.Parked {
 	v := protocol.Parked{
 		ID: p.ID.String(), Kind: parkedKind(p), Because: p.Detail, Status: ledger.SaleParked.String(),
 		Terminal: p.Terminal, Store: p.Store, Receipt: p.Receipt, Shift: p.Shift,
-		Total: p.Total, Redeemed: p.Redeemed, Since: p.Time,
+		Total: p.Total, Redeemed: p.Redeemed, Points: p.Points, Since: p.Time,
+	}
+	if p.Account != 0 {
+		v.Member = p.Account.String()
 	}
 	if p.Parent != 0 {
 		v.Authorization = p.Parent.String()
@@ -72,6 +75,8 @@ func parkedKind(p *ledger.Parked) string {
 		return "accrual"
 	case p.Account != 0:
 		return "adjustment"
+	case p.Points != 0:
+		return "transfer"
 	}
 	return "confirm"
 }
@@ -128,7 +133,29 @@ func decideResolve(t *Task, tx *ledger.Tx) error {
 	t.op.Terminal, t.op.Store = t.other.Terminal, t.other.Store
 	t.op.Receipt, t.op.Shift = t.other.Receipt, t.other.Shift
 	t.op.Status, t.op.Detail = status, r.Reason
+	if t.other.Source != 0 {
+		if err := t.giveUp(tx, waiting.Points); err != nil {
+			return err
+		}
+	}
 	return t.record(tx)
+}
+
+// giveUp takes a parked transfer's points out of transit. A reward goes back to
+// where rewards come from; what belonged to a member is the office's, which may
+// adjust it to whom it is due.
+func (t *Task) giveUp(tx *ledger.Tx, points int64) error {
+	leg := ledger.LegAdjusted
+	found, err := t.s.ledger.Operation(t.other.Source, &t.side)
+	if !found {
+		return missing(t.other.Source, err)
+	}
+	if i := int(t.other.SourceIndex); i < len(t.side.Transfers) && t.side.Transfers[i].Rule != "" {
+		leg = ledger.LegReferral
+	}
+	t.op.Legs[ledger.LegTransit], t.op.Legs[leg] = -points, points
+	t.op.Points = points
+	return nil
 }
 
 // bookWaiting books the parked record in t.other. An adjustment that waits for

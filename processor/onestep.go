@@ -57,5 +57,8 @@ func (t *Task) sellNow(tx *ledger.Tx, kind ledger.Kind, narrow func(*program.Fac
 	t.purse.load(a, tx.Now(), op.Extend)
 	op.Pins, _ = t.purse.spend(t.decision.Redeemed, op.Pins)
 	t.sell(op, a)
+	if err := t.watch(tx, op, nil); err != nil {
+		return err
+	}
 	return t.record(tx)
 }

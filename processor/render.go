@@ -41,7 +41,7 @@ func render(op *ledger.Operation, r *protocol.Response) {
 // whatever was asked.
 func renderDecline(op *ledger.Operation, r *protocol.Response) {
 	r.Detail, r.Field = op.Detail, op.Field
-	if tellsMaximum(r.Code) {
+	if tellsMaximum(r.Code, op.Field) {
 		r.MaxPoints, r.HasMaxPoints = op.MaxRedeem, true
 	}
 	identify(op, r)

@@ -71,6 +71,9 @@ func (t *Task) giveBack(tx *ledger.Tx) error {
 	if t.when.early {
 		return t.decline(tx, protocol.OutsideTimeWindow, "at", "the return lies too far back or in the future")
 	}
+	if t.barred(tx.Now()) {
+		return t.declineRefused(tx)
+	}
 	if code, detail := returnable(sale); code != protocol.Approved {
 		return t.decline(tx, code, "", detail)
 	}

@@ -256,7 +256,7 @@ func (t *Task) reverseReturn(tx *ledger.Tx) error {
 	op.Pins = append(op.Pins, from.Pins...)
 	op.Status = ledger.SaleReversed.String()
 	op.Spent = ledger.DaySum{Day: sale.Day, Spent: op.Payable}
-	op.Purchase = from.Purchase // counted back by the return, counted again
+	op.Purchase = regained(sale, from) // counted back by the last return, counted again
 	op.Late = otherMonth(t.when.at, tx.Now(), t.when.zone)
 	t.purse.load(a, t.when.now, 0)
 	t.purse.extends = t.extendsLots(v)

@@ -130,6 +130,7 @@ type Switch struct {
 	directories *directories
 	wakings     sync.Pool
 	walks       walks
+	blocks      *blocks
 
 	tasks    sync.Pool
 	kept     atomic.Int64 // how long duplicate keys are kept, ns
@@ -161,6 +162,9 @@ func New(l *ledger.Ledger, o Options) (*Switch, error) {
 		return nil, err
 	}
 	l.OnWake(s.wake)
+	if s.blocks, err = newBlocks(l, o.Logger); err != nil {
+		return nil, err
+	}
 	s.kept.Store(max(int64(keepKeys), l.DupRetention()))
 	s.lengthen()
 	if err = s.completePrograms(); err != nil {
@@ -236,6 +240,7 @@ func (s *Switch) Close(ctx context.Context) error {
 	s.walks.stop()
 	select {
 	case <-s.drained:
+		s.blocks.saves.Wait()
 		return s.walks.wait(ctx)
 	case <-ctx.Done():
 		return ErrBusy

@@ -56,6 +56,8 @@ type Task struct {
 	parked   ledger.OpID           // the parked message that the office books
 	changes  []program.CountChange // scratch
 	nobody   ledger.Account        // a member who is made with the sale
+	flags    []string              // of the request itself, for its record
+	bans     []ban                 // what the guard blocks because of it
 	done     []ledger.LotPart      // scratch: what returns gave back before
 	again    bool                  // a repeat whose DE7 is to be noted
 	recorded bool
@@ -196,6 +198,7 @@ func (t *Task) Done(err error) {
 		t.follow()
 		return
 	case t.recorded:
+		t.ban()
 		t.answer()
 	}
 	t.finish()
@@ -264,6 +267,8 @@ func (t *Task) reset() {
 		more:     t.more[:0],
 		upline:   t.upline[:0],
 		said:     t.said,
+		flags:    t.flags[:0],
+		bans:     t.bans[:0],
 		done:     t.done[:0],
 		changes:  t.changes[:0],
 		lent:     t.lent,
@@ -322,7 +327,7 @@ func (t *Task) decline(tx *ledger.Tx, code protocol.Code, field, detail string) 
 	}
 	if !t.plan.keyed || t.dups.n == 0 || !code.Remembered() {
 		t.refuse(code, field, detail)
-		t.maxPoints(code)
+		t.maxPoints(code, field)
 		return nil
 	}
 	if t.when.now == 0 {
@@ -334,8 +339,11 @@ func (t *Task) decline(tx *ledger.Tx, code protocol.Code, field, detail string) 
 	}
 	t.op.Parent = t.otherID
 	t.op.Code, t.op.Field, t.op.Detail = uint8(code), field, detail
-	if t.plan.kind == ledger.KindReturn && t.otherID == 0 {
-		t.op.Flags = append(t.op.Flags, flagNoSale)
+	t.op.Flags = append(append(t.op.Flags, t.flags...), t.decision.Flags...)
+	if t.plan.kind == ledger.KindReturn && t.otherID == 0 && code == protocol.NotFound {
+		if err := t.unknownReturn(tx, &t.op); err != nil {
+			return err
+		}
 	}
 	t.op.Total, t.op.Discount = t.decision.Total, t.decision.Discount
 	t.op.MaxRedeem = t.decision.MaxRedeem
@@ -345,13 +353,17 @@ func (t *Task) decline(tx *ledger.Tx, code protocol.Code, field, detail string) 
 }
 
 // maxPoints puts the permitted maximum beside a decline of a redemption.
-func (t *Task) maxPoints(code protocol.Code) {
-	if tellsMaximum(code) {
+func (t *Task) maxPoints(code protocol.Code, field string) {
+	if tellsMaximum(code, field) {
 		t.x.Response.MaxPoints, t.x.Response.HasMaxPoints = t.decision.MaxRedeem, true
 	}
 }
 
 // tellsMaximum reports whether a decline carries max_points.
-func tellsMaximum(code protocol.Code) bool {
-	return code == protocol.InsufficientPoints || code == protocol.RedeemNotAllowed
+func tellsMaximum(code protocol.Code, field string) bool {
+	return code == protocol.InsufficientPoints || code == protocol.RedeemNotAllowed ||
+		code == protocol.LimitExceededAmount && field == fieldPoints
 }
+
+// fieldPoints is the request's field that says how many points to redeem.
+const fieldPoints = "redeem.points"

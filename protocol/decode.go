@@ -79,7 +79,7 @@ func (s *scanner) call(call Call, r *Request) {
 		s.profile(r)
 	case CallLookupMember:
 		s.lookup(r)
-	case CallIssueCode, CallMemberEvent, CallSetTier, CallMerge, CallAdjust:
+	case CallIssueCode, CallMemberEvent, CallSetTier, CallMerge, CallAdjust, CallPutBlock:
 		s.memberCall(r)
 	case CallAddCard, CallPatchCard, CallReplaceCard:
 		s.card(r)

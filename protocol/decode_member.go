@@ -120,7 +120,7 @@ func (s *scanner) lookup(r *Request) {
 	}
 }
 
-// Fields of the small calls about one member.
+// Fields of the small calls about one member, and of the block list.
 const (
 	memberEvent = iota + ctxCount
 	memberAt
@@ -148,13 +148,16 @@ func memberCallFields(call Call) (required, allowed uint32) {
 		return 1<<memberTier | 1<<memberUntil, 1<<memberTier | 1<<memberUntil | 1<<memberReason
 	case CallMerge:
 		return 1 << memberInto, 1<<memberInto | 1<<memberReason
+	case CallPutBlock:
+		return 1 << memberReason, 1<<ctxTerminal | 1<<ctxCashier | 1<<memberUntil | 1<<memberReason
 	case CallAdjust:
 		return 1<<memberPoints | 1<<memberReason, 1<<memberPoints | 1<<memberReason
 	}
 	return 0, where // a one-time code
 }
 
-// memberCall reads the body of codes, events, tier, merge and adjustments.
+// memberCall reads the body of codes, events, tier, merge, adjustments and
+// blocks.
 func (s *scanner) memberCall(r *Request) {
 	required, allowed := memberCallFields(r.Call)
 	o := s.object(memberFields, allowed)

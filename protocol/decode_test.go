@@ -87,6 +87,7 @@ func TestEveryCallFillsItsFields(t *testing.T) {
 		{CallLookupMember, `{"card":"2200001","terminal":"T1"}`, Request{Terminal: "T1", Member: Identifier{ByCard, "2200001"}}},
 		{CallIssueCode, `{` + ctx + `}`, Request{Terminal: "T1", Store: "S1", Cashier: "C1"}},
 		{CallMemberEvent, `{"event":"app_installed","at":"2025-11-20T05:01:05.5-02:30"}`, Request{Event: "app_installed", At: at}},
+		{CallPutBlock, `{"cashier":"C7","until":"2025-11-20T05:01:05.5-02:30","reason":"r"}`, Request{Cashier: "C7", Until: at, Reason: "r"}},
 		{CallSetTier, `{"tier":"VIP","until":"2025-11-20T05:01:05.5-02:30","reason":"r"}`, Request{Tier: "VIP", Until: at, Reason: "r"}},
 		{CallMerge, `{"into":"5Z3H8Q2M4K7XB"}`, Request{Into: "5Z3H8Q2M4K7XB"}},
 		{CallAdjust, `{"points":-5,"reason":"r"}`, Request{Points: -5, Reason: "r"}},

@@ -45,6 +45,8 @@ func AppendJSON(dst []byte, r *Response) []byte {
 		e.shift(r)
 	case CallListParked:
 		e.parked(r)
+	case CallListBlocks, CallPutBlock, CallDeleteBlock:
+		e.blocks(r)
 	case CallGetProgram:
 		e.dst = append(e.dst, r.Document...)
 	case CallPutProgram, CallRestoreProgram:

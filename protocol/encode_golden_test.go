@@ -127,7 +127,7 @@ func memberAnswers(t testing.TB) map[string]golden {
 		"no operations": {&Response{Call: CallOperations}, `{"operations":[],"next":null}`},
 		"referral": {
 			&Response{Call: CallReferral, Member: MemberView{ReferralCode: "AB12CD"}, Points: 1000, Friends: []Friend{{ID: "5Z3H8Q2M4K7XB", Level: 1, Since: until.Unix, Points: 1000}}},
-			`{"referral_code":"AB12CD","referrer":null,"points":1000,"friends":[{"id":"5Z3H8Q2M4K7XB","level":1,"registered_at":"2026-12-31T19:00:00Z","points":1000}]}`},
+			`{"referral_code":"AB12CD","referrer":null,"points":1000,"friends":[{"id":"5Z3H8Q2M4K7XB","level":1,"registered_at":"2026-12-31T19:00:00Z","points":1000}],"next":null}`},
 		"code for the app":  {&Response{Call: CallIssueCode, Created: true, OneTimeCode: "012345", ExpiresAt: until}, `{"code":"012345","expires_at":"2027-01-01T00:00:00+05:00"}`},
 		"code for the till": {&Response{Call: CallIssueCode, Created: true, ExpiresAt: until}, `{"expires_at":"2027-01-01T00:00:00+05:00"}`},
 		"event": {
@@ -161,7 +161,13 @@ func officeAnswers(t testing.TB) map[string]golden {
 		"parked": {
 			&Response{Call: CallListParked, Parked: []Parked{{ID: aSale, Kind: "confirm", Because: "already_voided", Terminal: "T1", Total: 100, Since: since}}},
 			`{"parked":[{"id":"` + aSale + `","kind":"confirm","because":"already_voided","status":null,"authorization":null,"terminal":"T1","store":null,` +
-				`"receipt":null,"shift":null,"total":100,"redeemed":0,"since":"2026-11-20T12:31:05Z"}],"next":null}`},
+				`"receipt":null,"shift":null,"member":null,"total":100,"redeemed":0,"points":0,"since":"2026-11-20T12:31:05Z"}],"next":null}`},
+		"block list": {
+			&Response{Call: CallPutBlock, Blocks: []BlockView{{Terminal: "T1", Reason: "norm", Since: since}, {Cashier: "C7", Reason: "r", By: "key", Since: since, Until: since + 60e9}}},
+			`{"blocks":[{"terminal":"T1","cashier":null,"reason":"norm","by":null,"since":"2026-11-20T12:31:05Z","until":null},` +
+				`{"terminal":null,"cashier":"C7","reason":"r","by":"key","since":"2026-11-20T12:31:05Z","until":"2026-11-20T12:32:05Z"}]}`},
+		"no blocks":         {&Response{Call: CallListBlocks}, `{"blocks":[]}`},
+		"block lifted":      {&Response{Call: CallDeleteBlock}, `{"blocks":[]}`},
 		"resolved":          {&Response{Call: CallResolveParked, ID: aSale, Status: "booked"}, `{"id":"` + aSale + `","status":"booked"}`},
 		"programme in YAML": {&Response{Call: CallGetProgram, Document: []byte("program: x\n")}, "program: x\n"},
 		"programme in JSON": {&Response{Call: CallGetProgram, Document: []byte(" {\"program\":\"x\"}")}, ` {"program":"x"}`},

@@ -160,6 +160,7 @@ func (e *encoder) referral(r *Response) {
 		e.close('}')
 	}
 	e.close(']')
+	e.textOrNull("next", r.NextCursor)
 	e.close('}')
 }
 

@@ -67,13 +67,34 @@ func (e *encoder) parked(r *Response) {
 		e.textOrNull("store", p.Store)
 		e.textOrNull("receipt", p.Receipt)
 		e.textOrNull("shift", p.Shift)
+		e.textOrNull("member", p.Member)
 		e.number("total", p.Total)
 		e.number("redeemed", p.Redeemed)
+		e.number("points", p.Points)
 		e.instant("since", p.Since)
 		e.close('}')
 	}
 	e.close(']')
 	e.textOrNull("next", r.NextCursor)
+	e.close('}')
+}
+
+// blocks renders the block list.
+func (e *encoder) blocks(r *Response) {
+	e.open('{')
+	e.begin("blocks", '[')
+	for i := range r.Blocks {
+		b := &r.Blocks[i]
+		e.open('{')
+		e.textOrNull("terminal", b.Terminal)
+		e.textOrNull("cashier", b.Cashier)
+		e.text("reason", b.Reason)
+		e.textOrNull("by", b.By)
+		e.instant("since", b.Since)
+		e.instant("until", b.Until)
+		e.close('}')
+	}
+	e.close(']')
 	e.close('}')
 }
 

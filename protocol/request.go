@@ -50,6 +50,9 @@ const (
 	CallListTemplates
 	CallCardBatch
 	CallCoupons
+	CallListBlocks
+	CallPutBlock
+	CallDeleteBlock
 	CallExport
 	CallEcho    // 0800: echo, sign-on, sign-off, cut-over; answered by the gateway
 	CallUnknown // parsed, but no call of ours

@@ -116,12 +116,24 @@ type Difference struct {
 	Redeemed  int64
 }
 
-// Parked is one thing that could not be booked by itself.
+// Parked is one thing that could not be booked by itself. Member is the account
+// it is about, "" if none is known. Points are, of an adjustment, what it would
+// grant or charge; of a transfer between members, what is on its way; of a
+// sale, what it redeems.
 type Parked struct {
 	ID, Kind, Because, Authorization, Terminal, Store, Receipt, Shift string
-	Total, Redeemed                                                   int64
+	Member                                                            string
+	Total, Redeemed, Points                                           int64
 	Since                                                             int64 // unix ns
 	Status                                                            string
+}
+
+// BlockView is a terminal or a cashier on the block list. Reason is the
+// office's, or the name of the guard's rule; By is the API key's name, "" where
+// the guard has blocked. Since and Until are unix ns; Until 0 is no end.
+type BlockView struct {
+	Terminal, Cashier, Reason, By string
+	Since, Until                  int64
 }
 
 // OperationView is one entry of a member's history.
@@ -215,6 +227,7 @@ type Response struct {
 	Totals      ShiftTotals
 	Differences []Difference
 	Parked      []Parked
+	Blocks      []BlockView
 	Document    []byte
 	ETag        string
 	Versions    []ProgramVersion

@@ -102,6 +102,10 @@ var Routes = []Route{
 	{"PUT", "/v1/card-templates", CallPutTemplates, admin, false, BodyJSON},
 	{"GET", "/v1/card-templates", CallListTemplates, support | admin, false, BodyNone},
 
+	{"GET", "/v1/blocks", CallListBlocks, support | admin, false, BodyNone},
+	{"PUT", "/v1/blocks", CallPutBlock, support | admin, false, BodyJSON},
+	{"DELETE", "/v1/blocks", CallDeleteBlock, support | admin, false, BodyNone},
+
 	{"GET", "/v1/exports/{name}", CallExport, finance | admin, false, BodyNone},
 
 	{"GET", "/healthz", CallHealth, public, false, BodyNone},

@@ -32,6 +32,13 @@ func (v *validator) required(r *Request) {
 		if r.Count < 1 || r.Count > MaxCardBatch {
 			v.refuse(InvalidRequest, "count", "is a number from 1 to 10000")
 		}
+	case CallPutBlock, CallDeleteBlock:
+		if (r.Terminal == "") == (r.Cashier == "") {
+			v.refuse(InvalidRequest, "terminal", "name either a terminal or a cashier")
+		}
+		if r.Call == CallPutBlock {
+			v.need("reason", r.Reason)
+		}
 	case CallCloseShift:
 		v.need("terminal", r.Terminal)
 		v.need("store", r.Store)

@@ -193,16 +193,16 @@ func (r *replay) takeAgain(m *member) error {
 	}
 	booked(&r.tally.draft, u.f, 1)
 	r.tally.draft.Expired -= u.lapsed
-	r.tally.draft.Gifts += giftSum(u.gifts)
-	r.tally.draft.Rewards += u.reward
+	again := op.Purchase // nothing was left of the sale, and now something is
+	r.tally.draft.Rewards += s.rewardAgain(u, again)
 	m.gain += u.f.discount + u.f.redeemed - op.Discount - op.Redeemed
 	s.back.real.plus(figuresOf(op), -1)
 	s.back.draft.plus(u.f, -1)
-	r.redo(m.draft, s, u)
+	r.redo(m.draft, s, u, again)
 	mine := r.book()
 	mine.Purchase = op.Purchase
 	mine.Spent = ledger.DaySum{Day: op.Spent.Day, Spent: u.f.payable}
-	r.countAgain(s, u)
+	r.countAgain(s, u, again)
 	s.beside.again(op)
 	r.assign(m.draft, s.at)
 	r.month(m.draft)
@@ -212,7 +212,9 @@ func (r *replay) takeAgain(m *member) error {
 
 // redo takes again what a return had given back to lots, else from what is
 // there, else as a deficit, and gives what it had taken to the sale's own lot.
-func (r *replay) redo(a *ledger.Account, s *sale, u *undo) {
+// Gifts are given again when nothing was left of the sale, by whichever of its
+// returns they were taken.
+func (r *replay) redo(a *ledger.Account, s *sale, u *undo, again bool) {
 	p := points{a: a, now: r.op.Time, extends: r.extends}
 	need := u.f.points - u.lapsed
 	for _, part := range u.pins {
@@ -228,8 +230,19 @@ func (r *replay) redo(a *ledger.Account, s *sale, u *undo) {
 	for _, g := range u.gifts {
 		part := g.Part
 		part.Points = min(part.Points, own.Points)
-		own.Points -= part.Points
-		p.earn(part)
+		if own.Points -= part.Points; again {
+			p.earn(part)
+		}
+	}
+	if again {
+		gifts := u.gifts
+		if len(gifts) == 0 {
+			gifts = s.beside.gifts
+			for _, g := range gifts {
+				p.earn(g.Part)
+			}
+		}
+		r.tally.draft.Gifts += giftSum(gifts)
 	}
 	if i := p.find(own); i >= 0 {
 		own.Expires = p.a.Lots[i].Expires

@@ -175,6 +175,21 @@ func (l *unit) counted(value, after int64, amount, whole bool) int64 {
 	return partOf(after, l.quantity, value) - partOf(l.back, l.quantity, value)
 }
 
+// rewardAgain is what the reversal of a return gives again of the rewards,
+// before its figures are out of s.back: other returns may have come between.
+func (s *sale) rewardAgain(u *undo, again bool) (points int64) {
+	paid := s.back.draft.payable
+	for _, w := range s.beside.rewards {
+		switch {
+		case !w.fixed:
+			points += partOf(paid, s.draft.payable, w.points) - partOf(paid-u.f.payable, s.draft.payable, w.points)
+		case again:
+			points += w.points
+		}
+	}
+	return points
+}
+
 // after is what will have come back of each line.
 func (b *beside) after(op *ledger.Operation) []int64 {
 	if len(b.units) == 0 {

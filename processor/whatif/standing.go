@@ -92,21 +92,39 @@ func (r *replay) dropTaken(a *ledger.Account, s *sale) {
 	}
 }
 
-// countAgain counts again what a return has taken from the draft's counters.
-// Those that go by the money are counted by what is left of it now. s.back has
-// the return no more.
-func (r *replay) countAgain(s *sale, u *undo) {
+// countAgain counts again what a return has taken from the draft's counters,
+// each along the curve by which it was taken. s.back has the return no more, the
+// units still have it.
+func (r *replay) countAgain(s *sale, u *undo, again bool) {
 	mine, p := &r.mine, r.q.Draft
 	left := s.draft.payable - s.back.draft.payable
 	for _, ch := range s.beside.counts {
-		if change, byMoney := p.Recount(ch.Key, left-u.f.payable, left); byMoney && change != 0 && !ch.Set {
-			ch.Value = change
-			mine.Counts = append(mine.Counts, ch)
+		if ch.Set {
+			continue
 		}
-	}
-	for _, ch := range u.counts {
-		if _, byMoney := p.Recount(ch.Key, 0, 0); !byMoney && !ch.Set {
-			ch.Value = -ch.Value
+		change, byMoney := p.Recount(ch.Key, left-u.f.payable, left)
+		switch {
+		case byMoney:
+			ch.Value = change
+		case ch.Line > 0 && int(ch.Line) <= len(s.beside.units):
+			l := &s.beside.units[ch.Line-1]
+			before := l.back
+			for k := range r.op.Lines {
+				if r.op.Lines[k].ID == l.id {
+					before -= r.op.Lines[k].Quantity
+				}
+			}
+			gone := func(amount, quantity int64) int64 {
+				if s.real.total > 0 && amount == s.real.total {
+					return ch.Value // it came back by its amount
+				}
+				return partOf(quantity, l.quantity, ch.Value)
+			}
+			ch.Value = gone(s.back.real.total+r.op.Total, l.back) - gone(s.back.real.total, before)
+		case !again:
+			continue
+		}
+		if ch.Line = 0; ch.Value != 0 {
 			mine.Counts = append(mine.Counts, ch)
 		}
 	}
