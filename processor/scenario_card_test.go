@@ -118,7 +118,15 @@ func (d *day) friends(name string) []string {
 	res := d.ask(d.office(protocol.CallReferral, d.ids[name].String()))
 	out := []string{}
 	for _, f := range res.Friends {
-		out = append(out, names[f.ID]+", level "+strconv.Itoa(f.Level))
+		s := names[f.ID] + ", level " + strconv.Itoa(f.Level)
+		if f.Points != 0 {
+			s += ", brought " + decimal(f.Points)
+		}
+		out = append(out, s)
 	}
-	return append(out, strconv.Itoa(len(out))+" friends")
+	said := strconv.Itoa(len(out)) + " friends"
+	if res.Points != 0 {
+		said += ", " + decimal(res.Points) + " in all"
+	}
+	return append(out, said)
 }

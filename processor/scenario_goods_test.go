@@ -91,7 +91,15 @@ func (d *day) register(w words) []string {
 		p.Tags, p.HasTags = strings.Split(v, ","), true
 	}
 	if v, ok := w.args["referrer"]; ok {
-		p.Referrer = protocol.Identifier{Kind: protocol.ByID, Value: d.ids[v].String()}
+		kind, value, named := strings.Cut(v, ":")
+		switch {
+		case !named:
+			p.Referrer = protocol.Identifier{Kind: protocol.ByID, Value: d.ids[v].String()}
+		case kind == "code":
+			p.Referrer = protocol.Identifier{Kind: protocol.ByCode, Value: d.s.referralCode("", d.ids[value])}
+		default:
+			p.Referrer = byPhone(value)
+		}
 	}
 	p.PromoCode = w.args["promo"]
 	r.Hash = hash(r)

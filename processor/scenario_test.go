@@ -155,6 +155,8 @@ func (d *day) do(line string) []string {
 	case "arrive":
 		d.arrive()
 		return nil
+	case "cashier", "block", "lift", "blocks":
+		return d.guard(w)
 	case "change", "tier", "operations", "stop", "start":
 		return d.deed(w)
 	case "product", "template", "carton", "card", "replace", "state", "merge", "friends":
