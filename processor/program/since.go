@@ -43,7 +43,7 @@ func (j *judge) sinceFirst(c *check) bool {
 	if n := j.f.find(u.key, 0); n != nil && n.Value > 0 {
 		return j.at < c.within.until(n.At, &j.days)
 	}
-	return j.appliesNow(int(c.ref))
+	return j.appliesNow(c.ref)
 }
 
 // appliesNow reports whether a rule that others look back on applies to this
