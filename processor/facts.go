@@ -72,7 +72,10 @@ func (t *Task) know(a *ledger.Account, kind protocol.IdentifierKind, spendByID b
 	}
 	f.Available = t.purse.spendable()
 	tellSums(f, a)
-	t.upline = t.s.uplineOf(a, t.upline[:0])
+	t.upline = t.upline[:0]
+	if p := t.version.Program; p != nil && p.ReferralLevels() > 0 {
+		t.upline = t.s.uplineOf(a, t.upline)
+	}
 	f.Above = len(t.upline)
 }
 
