@@ -30,7 +30,12 @@ func (r *replay) hold(m *member) error {
 	mine.Pins, _ = p.spend(f.points, mine.Pins)
 	p.tidy()
 	own, more := r.lots()
-	s := m.remember(op.Hold)
+	var s *sale
+	if op.Kind == ledger.KindAmend {
+		s = m.remember(op.Hold)
+	} else {
+		s = m.begin(op.Hold)
+	}
 	s.real, s.draft, s.own = figuresOf(op), f, own
 	s.open, s.more, s.rules = true, append(s.more, more...), r.rules(s.rules)
 	r.decided(s)
