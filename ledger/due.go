@@ -153,6 +153,11 @@ func postIn(a *Account, t *Transfer, op *Operation) {
 	op.Sums = append(op.Sums, t.Spent...)
 	op.Counts = append(op.Counts, t.Counts...)
 	op.Bought = t.Bought
+	if t.Bought.Purchases > 0 {
+		// An absence may begin with what came along: the programme looks at once
+		// and sets the date.
+		op.Wake = op.Time
+	}
 	deficit := a.Deficit
 	for _, p := range t.Parts {
 		op.Legs[LegTransit] -= p.Points

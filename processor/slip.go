@@ -8,7 +8,7 @@ import (
 )
 
 // maxSlip is the most lines that a slip has.
-const maxSlip = 5
+const maxSlip = 6
 
 // slip collects the lines of a slip in one piece of memory.
 type slip struct {
@@ -48,6 +48,7 @@ func renderSlip(op *ledger.Operation, r *protocol.Response) {
 	case ledger.KindReturn, ledger.KindReverse:
 		s.some("Points given back: ", op.Points)
 		s.some("Points taken back: ", op.Earned)
+		s.some("Gifts taken back: ", gifts(op))
 	case ledger.KindVoid, ledger.KindExpire:
 		s.some("Points released: ", op.Points)
 	case ledger.KindPark:
@@ -56,6 +57,7 @@ func renderSlip(op *ledger.Operation, r *protocol.Response) {
 	default:
 		s.some("Points spent: ", op.Points)
 		s.some("Points earned: ", op.Earned)
+		s.some("Gifts: ", gifts(op))
 	}
 	s.line("Points available: ", op.After.Available)
 	s.some("Points pending: ", op.After.Pending)
@@ -65,6 +67,14 @@ func renderSlip(op *ledger.Operation, r *protocol.Response) {
 		r.Slip = append(r.Slip, text[from:to])
 		from = to
 	}
+}
+
+// gifts are the points that events and promo codes give beside the purchase's.
+func gifts(op *ledger.Operation) (points int64) {
+	for i := range op.Gifts {
+		points += op.Gifts[i].Part.Points
+	}
+	return points
 }
 
 // decimal writes minor units with two places.

@@ -1,0 +1,54 @@
+package processor
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tillgate/ledger"
+	"tillgate/protocol"
+)
+
+// TestAMergeSchedulesTheAbsence: the purchases that came along may be followed
+// by an absence, though the member who took over has never bought.
+func TestAMergeSchedulesTheAbsence(t *testing.T) {
+	s := openShop(t, "")
+	require.Equal(t, protocol.Approved, s.put("", `
+program: absences
+currency: KZT
+timezone: Asia/Almaty
+earn: {rules: [{name: base, give: {percent: 10}}]}
+events:
+  - {event: first_purchase, give: {points: 50}}
+  - {event: inactive, after: 30d, give: {points: 2}}
+`).Code)
+	a := s.approved(s.member("+77010000001", ""))
+	b := s.approved(s.member("+77010000002", ""))
+	s.approved(s.sale(protocol.CallAccrue, byPhone("+77010000001"), 10000, 0))
+	s.mergedInto(a.Member.ID, b.Member.ID, func(a ledger.Account) bool { return a.Purchases == 1 })
+	acc := s.account(idOf(t, b.Member.ID))
+	before := acc.Balance().Available
+	s.later(40 * 24 * time.Hour)
+	require.EqualValues(t, 6000, before)
+	got := s.account(idOf(t, b.Member.ID))
+	require.EqualValues(t, before+200, got.Balance().Available)
+}
+
+// TestTheSlipTellsOfGifts: a till that shows nothing but the slip (DE63) tells
+// of them, too, and of what a return takes back.
+func TestTheSlipTellsOfGifts(t *testing.T) {
+	s := openShop(t, `
+program: gifts
+currency: KZT
+timezone: Asia/Almaty
+earn: {rules: [{name: base, give: {percent: 10}}]}
+events: [{event: first_purchase, give: {points: 50}}]
+`)
+	s.enrol(7, "4000001", "")
+	sale := s.approved(s.sale(protocol.CallAccrue, byCard("4000001"), 10000, 0))
+	require.Equal(t, []string{"Points earned: 10.00", "Gifts: 50.00", "Points available: 60.00"}, sale.Slip)
+	back := s.till(protocol.CallReturn)
+	back.Target = sale.ID
+	require.Equal(t, []string{"Points taken back: 10.00", "Gifts taken back: 50.00", "Points available: 0.00"}, s.approved(back).Slip)
+}
