@@ -50,7 +50,7 @@ func TestRewardsAreWhatTheTextSays(t *testing.T) {
 			want = append(want, Reward{Level: 1, Rule: "referral_first_purchase", Lot: EarnedLot{Points: 700}, Fixed: true})
 		}
 		require.Empty(t, d.Rules, "the buyer is told nothing of it")
-		require.Equal(t, len(want), len(d.Rewards))
+		require.Len(t, d.Rewards, len(want))
 		for i := range want {
 			require.Equal(t, want[i], d.Rewards[i])
 		}
