@@ -230,7 +230,7 @@ func TestNothingThatWasCountedOutlivesItsSale(t *testing.T) {
 	}
 	rapid.Check(t, func(rt *rapid.T) {
 		s := openShop(t, "")
-		defer s.shut()
+		defer func() { s.shut() }() // the last one, after restarts
 		require.Equal(t, protocol.Approved, s.put("", everything).Code)
 		b := &busy{shop: s, rt: rt, id: 7, card: "4000001"}
 		s.enrol(8, "4000008", "")
@@ -238,7 +238,7 @@ func TestNothingThatWasCountedOutlivesItsSale(t *testing.T) {
 		s.below(b.id, b.card, []ledger.AccountID{8, 9}, ledger.LotPart{Active: 1, Points: rapid.Int64Range(1, 100000).Draw(rt, "start")})
 		rt.Repeat(map[string]func(*rapid.T){
 			"authorize": b.authorize, "amend": b.amend, "confirm": b.confirm, "void": b.void, "accrue": b.accrue,
-			"return": b.back, "reverse": b.reverse, "wait": b.wait, "": b.check,
+			"return": b.back, "reverse": b.reverse, "wait": b.wait, "restart": b.restart, "": b.check,
 		})
 		into := b.mergeSome()
 		b.undo()
