@@ -32,7 +32,7 @@ events:
 	s.later(40 * 24 * time.Hour)
 	require.EqualValues(t, 6000, before)
 	got := s.account(idOf(t, b.Member.ID))
-	require.EqualValues(t, before+200, got.Balance().Available)
+	require.Equal(t, before+200, got.Balance().Available)
 }
 
 // TestTheSlipTellsOfGifts: a till that shows nothing but the slip (DE63) tells
