@@ -158,18 +158,44 @@ func applySums(a *Account, op *Operation) {
 	switch {
 	case !op.Purchase:
 	case op.Kind == KindReverse && op.Undoes == KindReturn:
-		a.Purchases++ // the return had counted it back
+		bought(a, noon(op.Spent.Day, op)) // the return had counted it back
 	case op.Kind == KindReverse || op.Kind == KindReturn:
-		if a.Purchases > 0 {
-			a.Purchases--
-		}
+		countBack(a, op)
 	default:
-		a.Purchases++
-		a.LastPurchase = max(a.LastPurchase, op.At)
-		if a.FirstPurchase == 0 || op.At < a.FirstPurchase {
-			a.FirstPurchase = op.At
+		bought(a, op.At)
+	}
+}
+
+func bought(a *Account, at int64) {
+	a.Purchases++
+	a.LastPurchase = max(a.LastPurchase, at)
+	if a.FirstPurchase == 0 || at < a.FirstPurchase {
+		a.FirstPurchase = at
+	}
+}
+
+// countBack counts a purchase back that was returned whole. It is not the last
+// one any more: that was on the newest day with money left on it. Rules ask
+// for the day, so its noon stands for the moment, which is not kept.
+func countBack(a *Account, op *Operation) {
+	if a.Purchases > 0 {
+		a.Purchases--
+	}
+	if a.Purchases == 0 {
+		a.LastPurchase, a.FirstPurchase = 0, 0
+		return
+	}
+	if n := len(a.Days); n > 0 {
+		at := noon(a.Days[n-1].Day, op)
+		if at+12*60*minute <= a.LastPurchase { // of a later day
+			a.LastPurchase = at
 		}
 	}
+}
+
+// noon is the middle of a day in the operation's own zone, unix ns.
+func noon(day int32, op *Operation) int64 {
+	return int64(day)*24*60*minute + 12*60*minute - int64(op.Offset)*minute/60
 }
 
 func applyStanding(a *Account, op *Operation) {

@@ -2,6 +2,7 @@ package processor
 
 import (
 	"encoding/binary"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -229,7 +230,8 @@ func (t *Task) tellPromos() {
 
 // latePromos flags a sale that comes after its hold has expired, where the uses
 // that the hold had given back have gone to others meanwhile. It is booked all
-// the same: the receipt is printed.
+// the same, because the receipt is printed, but for the points and the tier of
+// such a code.
 func (t *Task) latePromos(tx *ledger.Tx, op *ledger.Operation, a *ledger.Account) error {
 	for i := range t.said.promos {
 		k := &t.said.promos[i]
@@ -255,7 +257,50 @@ func (t *Task) latePromos(tx *ledger.Tx, op *ledger.Operation, a *ledger.Account
 		}
 		if over {
 			op.Flags = append(op.Flags, flagPromoExceeded)
-			return nil
+			forgo(op, k, key, program.CouponKey(op.Merchant, e.Name, k.coupon))
+		}
+	}
+	return nil
+}
+
+// forgo takes out of a late sale what a code would give that others have used
+// up meanwhile: points and tier. A discount is printed and stands, and so does
+// its count.
+func forgo(op *ledger.Operation, k *promoRemark, keys ...uint64) {
+	op.Gifts = slices.DeleteFunc(op.Gifts, func(g ledger.Gift) bool { return g.Rule == k.name })
+	op.Rules = slices.DeleteFunc(op.Rules, func(r ledger.Rule) bool { return r.Name == k.name && r.Discount == 0 })
+	if k.tier != "" {
+		op.Grant, op.GrantUntil = "", 0
+	}
+	k.points, k.tier = 0, ""
+	if k.discount > 0 {
+		return
+	}
+	k.refused = program.PromoUsedUp.String()
+	op.Counts = slices.DeleteFunc(op.Counts, func(c ledger.CountChange) bool { return slices.Contains(keys, c.Key) })
+}
+
+// endGranted ends the tier that a promo code gave with a sale of which nothing
+// is left, if the member has it still as it was given: the code can be used
+// again.
+func (t *Task) endGranted(tx *ledger.Tx, s *ledger.Sale, op *ledger.Operation, a *ledger.Account) error {
+	if op.Grant != "" || a.Tier == "" {
+		return nil
+	}
+	sold := &t.side
+	if err := read(tx, s.Record, sold); err != nil {
+		return err
+	}
+	if sold.Grant != a.Tier || sold.GrantUntil != a.TierUntil || len(sold.Data) == 0 {
+		return nil
+	}
+	var h holdData
+	if err := decodeHoldData(sold.Data, &h); err != nil {
+		return err
+	}
+	for i := range h.said.promos {
+		if p := &h.said.promos[i]; p.refused == "" && p.tier == a.Tier {
+			op.Grant, op.GrantUntil = a.Tier, tx.Now()
 		}
 	}
 	return nil

@@ -167,7 +167,13 @@ func (t *Task) undoSale(tx *ledger.Tx, s *ledger.Sale, op *ledger.Operation) err
 		return nil
 	}
 	op.Spent = spent
+	whole := wholly(s, op)
 	t.takeStanding(op, a, v, s.At)
+	if whole {
+		if err := t.endGranted(tx, s, op, a); err != nil {
+			return err
+		}
+	}
 	p := &t.purse
 	p.load(a, tx.Now(), 0)
 	p.extends = t.extendsLots(v)
