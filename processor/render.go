@@ -148,7 +148,7 @@ func renderLines(op *ledger.Operation, r *protocol.Response) {
 	for i := range op.Lines {
 		l := &op.Lines[i]
 		one := protocol.LineResult{
-			ID: l.ID, Amount: l.Amount, Discount: l.Discount, Redeemed: l.Redeemed,
+			ID: l.ID, Amount: l.Amount, Discount: l.Discount, Redeemed: l.Redeemed, Points: l.Points,
 			Payable: l.Amount - l.Discount - l.Redeemed, Earned: l.Earned, Quantity: l.Quantity,
 		}
 		if units := l.Quantity / 1000; units > 1 && (one.Payable != l.Amount || l.Amount%units != 0) {

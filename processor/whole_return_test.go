@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"tillgate/ledger"
 	"tillgate/protocol"
 )
 
@@ -82,4 +83,23 @@ func TestAReturnedPurchaseIsNotTheLastOne(t *testing.T) {
 	s.approved(undo)
 	require.Equal(t, int64(1300), earns())
 	require.Equal(t, uint32(2), s.account(id).Purchases)
+}
+
+// Where a point is worth two units, the lines tell points and money as the
+// receipt does, and add up to it in both.
+func TestLinesTellPointsAndMoney(t *testing.T) {
+	s := openShop(t, `
+program: double
+currency: KZT
+timezone: Asia/Almaty
+points: {value: 2}
+redeem: {cap: 50}
+`)
+	s.enrol(7, "4000001", "", ledger.LotPart{Active: 1, Points: 100_000})
+	r := s.sale(protocol.CallQuote, byCard("4000001"), 0, 3000)
+	r.Lines, r.Total = []protocol.Line{{ID: "1", Quantity: 1000, Price: 10_000, Amount: 10_000}, {ID: "2", Quantity: 1000, Price: 5_000, Amount: 5_000}}, 15_000
+	a := s.approved(r)
+	require.Equal(t, []int64{3000, 6000}, []int64{a.Redeemed, a.RedeemedMoney})
+	require.Equal(t, []int64{2000, 4000, 6000}, []int64{a.Lines[0].Points, a.Lines[0].Redeemed, a.Lines[0].Payable})
+	require.Equal(t, []int64{1000, 2000, 3000}, []int64{a.Lines[1].Points, a.Lines[1].Redeemed, a.Lines[1].Payable})
 }

@@ -83,7 +83,7 @@ func saleAnswers(t testing.TB) map[string]golden {
 		"return": {
 			&Response{Call: CallReturn, Created: true, ID: "0A00000000J8", Status: "returned", Parent: aSale, Total: 70000, Payable: 35000,
 				Redeemed: 35000, RedeemedMoney: 35000, Earned: 3500, HasBalance: true, Balance: afterwards,
-				Lines: []LineResult{{ID: "1", Quantity: 345, Amount: 70000, Payable: 35000, Redeemed: 35000, Earned: 3500}}},
+				Lines: []LineResult{{ID: "1", Quantity: 345, Amount: 70000, Payable: 35000, Redeemed: 35000, Points: 35000, Earned: 3500}}},
 			`{"id":"0A00000000J8","status":"returned","authorization":"` + aSale + `","total":70000,"payable":35000,"redeemed":35000,"earned":3500,` +
 				`"lines":[{"id":"1","quantity":"0.345","amount":70000,"payable":35000,"redeemed":35000,"earned":3500}],` +
 				`"balance":{"available":100,"held":20,"pending":3,"deficit":4},"warnings":[],"slip":[]}`},

@@ -13,7 +13,7 @@ func (e *encoder) sale(r *Response) {
 	e.buyer(r)
 	e.number("total", r.Total)
 	e.number("discount", r.Discount)
-	e.redeemed(r)
+	e.redeemed(r.Redeemed, r.RedeemedMoney)
 	e.number("payable", r.Payable)
 	e.saleLines(r.Lines)
 	e.begin("earned", '{')
@@ -64,10 +64,10 @@ func (e *encoder) buyer(r *Response) {
 
 // redeemed renders points spent, and beside them their money where a point is
 // not worth one unit.
-func (e *encoder) redeemed(r *Response) {
-	e.number("redeemed", r.Redeemed)
-	if r.RedeemedMoney != r.Redeemed {
-		e.number("redeemed_money", r.RedeemedMoney)
+func (e *encoder) redeemed(points, money int64) {
+	e.number("redeemed", points)
+	if money != points {
+		e.number("redeemed_money", money)
 	}
 }
 
@@ -79,7 +79,7 @@ func (e *encoder) saleLines(lines []LineResult) {
 		e.text("id", l.ID)
 		e.number("amount", l.Amount)
 		e.number("discount", l.Discount)
-		e.number("redeemed", l.Redeemed)
+		e.redeemed(l.Points, l.Redeemed)
 		e.number("payable", l.Payable)
 		e.number("earned", l.Earned)
 		if len(l.Pieces) > 0 {
@@ -225,7 +225,7 @@ func (e *encoder) returned(r *Response) {
 	e.textOrNull("authorization", r.Parent)
 	e.number("total", r.Total)
 	e.number("payable", r.Payable)
-	e.redeemed(r)
+	e.redeemed(r.Redeemed, r.RedeemedMoney)
 	e.number("earned", r.Earned)
 	e.begin("lines", '[')
 	for i := range r.Lines {
@@ -235,7 +235,7 @@ func (e *encoder) returned(r *Response) {
 		e.quantity("quantity", l.Quantity)
 		e.number("amount", l.Amount)
 		e.number("payable", l.Payable)
-		e.number("redeemed", l.Redeemed)
+		e.redeemed(l.Points, l.Redeemed)
 		e.number("earned", l.Earned)
 		e.close('}')
 	}

@@ -31,8 +31,8 @@ func authorized(t testing.TB) *Response {
 		HasMember: true, Member: MemberView{ID: "5Z3H8Q2M4K7XA", Tier: "Base", Name: "never in a booked answer"},
 		Total: 130000, Redeemed: 65000, RedeemedMoney: 65000, Payable: 65000,
 		Lines: []LineResult{
-			{ID: "1", Amount: 70000, Redeemed: 35000, Payable: 35000, Earned: 3500, Quantity: 1000},
-			{ID: "2", Amount: 60000, Redeemed: 30000, Payable: 30000, Earned: 3000, Quantity: 2000, Pieces: []Piece{{Quantity: 2000, Price: 15000}}},
+			{ID: "1", Amount: 70000, Redeemed: 35000, Points: 35000, Payable: 35000, Earned: 3500, Quantity: 1000},
+			{ID: "2", Amount: 60000, Redeemed: 30000, Points: 30000, Payable: 30000, Earned: 3000, Quantity: 2000, Pieces: []Piece{{Quantity: 2000, Price: 15000}}},
 		},
 		Earned: 6500,
 		EarnedLots: []LotView{{

@@ -6,6 +6,7 @@ type LineResult struct {
 	Amount   int64
 	Discount int64
 	Redeemed int64 // in money
+	Points   int64 // the same in points
 	Payable  int64
 	Earned   int64
 	Quantity int64   // thousandths
