@@ -55,7 +55,7 @@ func openStore(dir string, o Options, readOnly bool) (*Ledger, error) {
 	l := &Ledger{o: o, dir: dir, dead: make(chan struct{}), stop: make(chan struct{}), couriers: make(chan struct{}, 1)}
 	l.opening.Store(true)
 	l.links = newLinkCache(o.LinkCache)
-	l.shared.sums = map[sharedID]int64{}
+	l.shared.sums, l.shared.limit = map[sharedID]sharedSum{}, maxSums
 	l.filter = &dupFilter{} // it answers nothing until the store runs
 	l.retention.Store(int64(o.DupRetention))
 	l.subscribers.all = map[chan struct{}]struct{}{}

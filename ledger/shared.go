@@ -33,9 +33,23 @@ type sharedID struct {
 // shared are the sums over all partitions.
 type shared struct {
 	sync.Mutex
-	sums  map[sharedID]int64
+	sums  map[sharedID]sharedSum
 	today int32 // counters of earlier days have been forgotten
+	limit int   // of the sums that are kept
 }
+
+type sharedSum struct {
+	n    int64
+	used int64 // when it was last asked for or moved, unix ns
+}
+
+// maxSums bounds the sums in memory, some 60 bytes each. One that is dropped is
+// added up again when it is asked for: no sooner than sumRest after its last
+// change, so that what changed it is in the store.
+const (
+	maxSums = 200_000
+	sumRest = minute
+)
 
 // sharedMove is a change of a sum by the task that is being decided.
 type sharedMove struct {
@@ -77,11 +91,12 @@ func decodeShared(rec []byte, v *int64) error {
 	return c.end()
 }
 
-// sum is the place of a counter's sum; the caller holds the lock. The first
-// time it is read from the partitions: nobody has changed it before that.
+// sum is what a counter stands at; the caller holds the lock and may store
+// another sum. The first time it is read from the partitions: nobody has
+// changed it before that.
 func (l *Ledger) sum(id sharedID) (int64, error) {
-	if n, ok := l.shared.sums[id]; ok {
-		return n, nil
+	if sum, ok := l.shared.sums[id]; ok {
+		return sum.n, nil
 	}
 	var sum int64
 	for p := range l.parts {
@@ -91,8 +106,28 @@ func (l *Ledger) sum(id sharedID) (int64, error) {
 		}
 		sum += part
 	}
-	l.shared.sums[id] = sum
+	now := l.o.Clock()
+	if len(l.shared.sums) >= l.shared.limit {
+		l.shared.drop(now - sumRest)
+	}
+	l.shared.sums[id] = sharedSum{sum, now}
 	return sum, nil
+}
+
+// store sets a sum that was read by sum.
+func (l *Ledger) store(id sharedID, n int64) { l.shared.sums[id] = sharedSum{n, l.o.Clock()} }
+
+// drop forgets sums that were not used since a moment, down to three quarters
+// of the bound.
+func (c *shared) drop(before int64) {
+	for id, sum := range c.sums {
+		if len(c.sums) <= c.limit*3/4 {
+			return
+		}
+		if sum.used < before {
+			delete(c.sums, id)
+		}
+	}
 }
 
 // move adds to a counter's sum.
@@ -101,7 +136,7 @@ func (l *Ledger) move(id sharedID, n int64) error {
 	defer l.shared.Unlock()
 	sum, err := l.sum(id)
 	if err == nil {
-		l.shared.sums[id] = sum + n
+		l.store(id, sum+n)
 	}
 	return err
 }
@@ -120,7 +155,7 @@ func (tx *Tx) Take(key uint64, until int32, n, limit int64) (total int64, ok boo
 	if limit > 0 && sum+n > limit {
 		return sum, false, nil
 	}
-	l.shared.sums[id] = sum + n
+	l.store(id, sum+n)
 	tx.moves = append(tx.moves, sharedMove{id, n, true})
 	return sum + n, true, nil
 }

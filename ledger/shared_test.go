@@ -249,3 +249,37 @@ func TestCountersAreAddedSetAndForgotten(t *testing.T) {
 	require.Equal(t, int32(0), dayOf(0))
 	require.Equal(t, int32(1), dayOf(day))
 }
+
+// Sums that rest are dropped when there are too many, and are the same when
+// they are asked for again; what has just changed stays.
+func TestSumsInMemoryAreBounded(t *testing.T) {
+	clock := newHandClock()
+	l := open(t, quiet(vfs.NewMem(), clock))
+	l.shared.limit = 40
+	count := func(key uint64, id AccountID) {
+		t.Helper()
+		must(t, l, id.Partition(4), func(tx *Tx) error {
+			ok, err := use(tx, id, key, 0)
+			require.True(t, ok)
+			return err
+		})
+	}
+	for i := range 100 {
+		if i == 60 {
+			require.Len(t, l.shared.sums, 60, "all of them have just changed")
+			clock.move(2 * time.Minute)
+		}
+		count(uint64(i+1), AccountID(i+1)*0x9E3779B97F4A7C15)
+	}
+	require.LessOrEqual(t, len(l.shared.sums), 40)
+	must(t, l, 0, func(tx *Tx) error {
+		for i := range 100 {
+			n, err := tx.Shared(uint64(i+1), 0)
+			require.NoError(t, err)
+			require.Equal(t, int64(1), n, "counter %d", i+1)
+		}
+		return nil
+	})
+	requireSound(t, l)
+	require.NoError(t, l.Close())
+}
