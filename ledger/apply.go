@@ -159,7 +159,7 @@ func applySums(a *Account, op *Operation) {
 	case !op.Purchase:
 	case op.Kind == KindReverse && op.Undoes == KindReturn:
 		bought(a, noon(op.Spent.Day, op)) // the return had counted it back
-	case op.Kind == KindReverse || op.Kind == KindReturn:
+	case op.Kind == KindReverse || op.Kind == KindReturn || op.Kind == KindPostIn:
 		countBack(a, op)
 	default:
 		bought(a, op.At)

@@ -41,7 +41,8 @@ func fullOperation() *Operation {
 		Pins: []LotPart{part}, EarnedLot: LotPart{Active: 1764838200e9, Points: 6400}, Owed: -12, Spent: DaySum{20412, 64000}, TierUntil: 1771400000e9,
 		Into: 17, Upline: []AccountID{18, 20}, Transfers: []Transfer{{
 			To: 19, Parts: []LotPart{part}, Spent: []DaySum{{20411, 5}}, Bought: Bought{3, 1762000000e9, 1763000000e9},
-			Counts: []CountChange{{Count: Count{Key: 7, Value: 2}}}, Rule: "referral",
+			Counts: []CountChange{{Count: Count{Key: 7, Value: 2}}}, Rule: "referral", Forgive: true, Sale: NewOpID(5, 71),
+			Standing: Standing{"VIP", 1771400000e9, 1771300000e9, true, true, 1763628665e9, 18000, 3},
 		}},
 		Source: NewOpID(6, 9), SourceIndex: 3, Sums: []DaySum{{20410, 6}},
 		Legs: [LegCount]int64{1, -2, 3, -4, 5, -6, 7, -8, 9, -5}, After: Balance{35000, 100, 65000, -12}, Data: []byte{0, 1, 2},

@@ -203,6 +203,9 @@ func (p *parcel) book(tx *Tx, le *letter) error {
 	op := le.operation(tx, KindPostIn)
 	op.Status, op.Account, op.Merchant = "booked", h.ID, h.Merchant
 	postIn(&h.Account, &le.transfer, op)
+	if err := tx.arriveAt(&h.Account, &le.transfer, op); err != nil {
+		return err
+	}
 	var refused *RefusedError
 	switch _, err := tx.append(op); {
 	case err == nil:

@@ -159,6 +159,7 @@ func requireWhole(t *testing.T, c crash, clock *handClock, was map[string]string
 	}
 	l, err := Open("data", o)
 	require.NoError(t, err, name)
+	l.OnArrival(comes)
 	l.OnWake(dated)
 	_, found := verified(t, l)
 	require.Empty(t, found, name)
@@ -300,6 +301,7 @@ func failAt(t *testing.T, k, memtable int64, steps int, times int64, fails func(
 	o.Fatal = func(error) { fatal.Add(1) }
 	l, err := Open("data", o)
 	if err == nil {
+		l.OnArrival(comes)
 		l.OnWake(dated)
 		live(l, clock, all, 2, steps)
 		if closed := l.Close(); l.failed.Load() {

@@ -24,13 +24,23 @@ func nextDue(a *Account, dated bool) int64 {
 			next = min(next, l.Expires)
 		}
 	}
-	if a.TierUntil != 0 {
-		next = min(next, a.TierUntil)
+	if until := tierEnds(a); until != 0 {
+		next = min(next, until)
 	}
 	if dated && a.Wake != 0 {
 		next = min(next, a.Wake)
 	}
 	return max(next, a.Through)
+}
+
+// tierEnds is the end of the tier that the member was assigned, 0 for none. Of
+// a member who was merged it is only remembered, for what still comes back of
+// old sales: the tier lives on elsewhere.
+func tierEnds(a *Account) int64 {
+	if a.Into != 0 {
+		return 0
+	}
+	return a.TierUntil
 }
 
 // dueMinute is the minute of the due index under which the account belongs: by
@@ -61,7 +71,7 @@ func due(a *Account, now int64, op *Operation, dated bool) bool {
 	case dueHold(a, at, op):
 	case dueActivation(a, at, op):
 	case dueLapse(a, at, op):
-	case a.TierUntil != 0 && a.TierUntil <= at:
+	case tierEnds(a) != 0 && a.TierUntil <= at:
 		op.Kind, op.Status = KindTier, "ended" // Tier "": the assignment is over
 	default:
 		op.Kind, op.Status, op.Wake = KindEvent, "looked", WakeNever
@@ -125,83 +135,4 @@ func resetOperation(op *Operation) {
 		Transfers: op.Transfers[:0], Sums: op.Sums[:0], Data: op.Data[:0],
 		Counts: op.Counts[:0], Gifts: op.Gifts[:0], Rewards: op.Rewards[:0], Upline: op.Upline[:0],
 	}
-}
-
-// postIn decides how an arriving transfer is booked to the account: points
-// that arrive repay what is owed first; points that are taken come from their
-// own lot, then from what is pending, then from what is available, and the
-// rest is owed (L5, F5). An account that was merged passes everything on, and a
-// reward for a member who was erased is nobody's: it goes back to where rewards
-// come from. It is pure: what is active is told by op's Time, because the
-// account may have lain idle since Through.
-func postIn(a *Account, t *Transfer, op *Operation) {
-	if a.Into != 0 {
-		onward := *t
-		onward.To = a.Into
-		op.Transfers = append(op.Transfers, onward)
-		op.Into = a.Into
-		return
-	}
-	if t.Rule != "" {
-		points := sum(t.Parts)
-		if a.Erased {
-			op.Legs[LegTransit], op.Legs[LegReferral] = -points, points
-			return
-		}
-		op.Rules = append(op.Rules, Rule{Name: t.Rule, Points: points})
-	}
-	op.Sums = append(op.Sums, t.Spent...)
-	op.Counts = append(op.Counts, t.Counts...)
-	op.Bought = t.Bought
-	if t.Bought.Purchases > 0 {
-		// An absence may begin with what came along: the programme looks at once
-		// and sets the date.
-		op.Wake = op.Time
-	}
-	deficit := a.Deficit
-	for _, p := range t.Parts {
-		op.Legs[LegTransit] -= p.Points
-		switch {
-		case p.Points < 0:
-			deficit -= takeBack(a, p, op)
-		case p.Active <= op.Time && deficit < 0:
-			repaid := min(-deficit, p.Points)
-			deficit += repaid
-			p.Points -= repaid
-			fallthrough
-		default:
-			if p.Points > 0 {
-				op.Lots = append(op.Lots, p)
-			}
-		}
-	}
-	op.Owed = deficit - a.Deficit
-}
-
-// takeBack takes -p.Points from the account's lots and answers what it lacks.
-func takeBack(a *Account, p LotPart, op *Operation) int64 {
-	want := -p.Points
-	takes := []func(l LotPart) bool{
-		func(l LotPart) bool { return l.SameLot(p) },
-		func(l LotPart) bool { return !l.SameLot(p) && l.Active > op.Time },
-		func(l LotPart) bool { return !l.SameLot(p) && l.Active <= op.Time },
-	}
-	for _, from := range takes {
-		for _, l := range a.Lots {
-			if want == 0 || !from(l) {
-				continue
-			}
-			for _, done := range op.Lots { // what an earlier part has changed
-				if done.SameLot(l) {
-					l.Points += done.Points
-				}
-			}
-			if taken := min(want, l.Points); taken > 0 {
-				want -= taken
-				l.Points = -taken
-				op.Lots = append(op.Lots, l)
-			}
-		}
-	}
-	return want
 }

@@ -64,12 +64,14 @@ type AccountID uint64
 
 // Partition is the partition, of n, in which the account lives.
 func (id AccountID) Partition(n int) int {
-	// splitmix64's finaliser: every bit of the id decides.
-	z := uint64(id)
+	return int(scatter(uint64(id)) % uint64(n))
+}
+
+// scatter is splitmix64's finaliser: every bit of z decides.
+func scatter(z uint64) uint64 {
 	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
 	z = (z ^ z>>27) * 0x94d049bb133111eb
-	z ^= z >> 31
-	return int(z % uint64(n))
+	return z ^ z>>31
 }
 
 // Append appends the thirteen characters of the id.

@@ -49,6 +49,7 @@ type Ledger struct {
 	shared   shared
 	links    *linkCache
 	waker    atomic.Pointer[Waker]
+	arrival  atomic.Pointer[Arrival]
 	stats    counters
 	clock    clock
 }

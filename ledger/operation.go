@@ -108,13 +108,37 @@ type DupRef struct {
 // account, once ([KindPostIn]). Spent, Bought and Counts go along in a merge.
 // Rule is, of a reward or of what is taken back of one, the rule that gave it:
 // what can't be booked falls back to where rewards come from ([LegReferral]).
+//
+// Forgive says that what is taken back and is not there is forgiven instead of
+// owed. Sale is, of what goes by a sale and may be forgiven, that sale: what
+// was forgiven of it is not given again when the return is undone.
 type Transfer struct {
-	To     AccountID
-	Rule   string
-	Parts  []LotPart
-	Spent  []DaySum
-	Bought Bought
-	Counts []CountChange
+	To       AccountID
+	Rule     string
+	Parts    []LotPart
+	Spent    []DaySum
+	Bought   Bought
+	Counts   []CountChange
+	Forgive  bool
+	Sale     OpID
+	Standing Standing
+}
+
+// Standing is what a transfer does to the standing of the member who gets it.
+// Which of two tiers is the better one is the programme's to say
+// ([Ledger.OnArrival]).
+//
+// Of a merge, Tier is the tier that the member was assigned, until Until. Of a
+// return (Back) of a sale of a member who was merged, the tier that had come
+// along until Was ends at Until now.
+type Standing struct {
+	Tier       string
+	Until, Was int64 // unix ns; 0 for no end
+	Back       bool
+	Whole      bool   // nothing is left of the sale: the purchase counts back
+	At         int64  // business date of the sale, unix ns
+	Offset     int32  // of that date, seconds east of UTC
+	Program    uint32 // the sale's version of the programme
 }
 
 // Bought are the purchases of an account: how many, and the business dates of
@@ -231,7 +255,7 @@ type Operation struct {
 	EarnedLot LotPart     // the sale's own lot: its dates and points
 	Owed      int64       // change of the deficit (negative: owes more)
 	Spent     DaySum      // change of the money paid on its day
-	Purchase  bool        // counts as a purchase (last purchase, first purchase); of a return or reversal: counts one back, or again if a return is undone
+	Purchase  bool        // counts as a purchase (last purchase, first purchase); of a return, a reversal or what arrives of one: counts one back, or again if a return is undone
 	TierUntil int64       // KindTier: end of the assignment, 0 for none
 	Into      AccountID   // KindMerge: where the account lives on
 	Upline    []AccountID // KindEnrol, KindRegister: who is above the member, nearest first

@@ -330,7 +330,16 @@ func dupRefItem(c *coder, d *DupRef) {
 	}
 }
 
-const transferMin = 15
+const transferMin = 16
+
+const (
+	transferForgives = 1 << iota
+	transferOfSale
+	transferStands
+	transferBack
+	transferWhole
+	transferKnown = transferForgives | transferOfSale | transferStands | transferBack | transferWhole
+)
 
 func transferItem(c *coder, t *Transfer) {
 	c.account(&t.To)
@@ -339,4 +348,40 @@ func transferItem(c *coder, t *Transfer) {
 	boughtItem(c, &t.Bought)
 	items(c, &t.Counts, countChangeMin, countChangeItem)
 	c.string(&t.Rule)
+	var flags byte
+	set := func(on bool, flag byte) {
+		if on {
+			flags |= flag
+		}
+	}
+	set(t.Forgive, transferForgives)
+	set(t.Sale != 0, transferOfSale)
+	set(t.Standing != Standing{}, transferStands)
+	set(t.Standing.Back, transferBack)
+	set(t.Standing.Whole, transferWhole)
+	c.byte(&flags)
+	if flags&^transferKnown != 0 || flags&transferStands == 0 && flags&(transferBack|transferWhole) != 0 {
+		c.fail("a malformed flag")
+	}
+	if c.reading {
+		t.Forgive, t.Sale = flags&transferForgives != 0, 0
+		t.Standing = Standing{Back: flags&transferBack != 0, Whole: flags&transferWhole != 0}
+	}
+	if flags&transferOfSale != 0 {
+		c.op(&t.Sale)
+		c.need(t.Sale != 0)
+	}
+	if flags&transferStands != 0 {
+		standingItem(c, &t.Standing)
+		c.need(t.Standing != Standing{})
+	}
+}
+
+func standingItem(c *coder, s *Standing) {
+	c.string(&s.Tier)
+	c.int64(&s.Until)
+	c.int64(&s.Was)
+	c.int64(&s.At)
+	c.int32(&s.Offset)
+	c.uint32(&s.Program)
 }

@@ -68,6 +68,54 @@ func TestARewardForNobodyGoesBack(t *testing.T) {
 	require.Equal(t, int64(-500), proof.Legs[LegReferral])
 }
 
+// What a return takes of a reward that is spent is owed or, where the programme
+// says so, forgiven: and then not given again when the return is undone. What
+// arrives with the taking is there to be taken.
+func TestWhatIsTakenBackOfASpentRewardIsForgiven(t *testing.T) {
+	l, _ := posting(t)
+	from, to := member(0), member(1)
+	enrol(t, l, from)
+	enrol(t, l, to)
+	sale := NewOpID(0, 1)
+	send := func(forgive bool, parts ...int64) {
+		t.Helper()
+		must(t, l, 0, func(tx *Tx) error {
+			tr := Transfer{To: to, Rule: "referral", Forgive: forgive, Sale: sale}
+			op := &Operation{Kind: KindEvent, Account: from, At: tx.Now()}
+			for i, n := range parts {
+				tr.Parts = append(tr.Parts, LotPart{Active: int64(i) + 1, Points: n})
+				op.Legs[LegTransit] += n
+				op.Legs[LegReferral] -= n
+			}
+			op.Transfers = append(op.Transfers, tr)
+			_, err := tx.Append(op)
+			return err
+		})
+		settle(t, l)
+	}
+	has := func(want Balance, referral int64) {
+		t.Helper()
+		a, err := l.Account(to)
+		require.NoError(t, err)
+		require.Equal(t, want, a.Balance())
+		require.Equal(t, referral, requireSound(t, l).Legs[LegReferral])
+	}
+	send(false, 500, -300) // of what has come just now
+	has(Balance{Available: 200}, -200)
+	send(false, -250)
+	has(Balance{Deficit: -50}, 50)
+	send(false, 150)
+	has(Balance{Available: 100}, -100)
+	send(true, -250) // 150 are forgiven
+	has(Balance{}, 0)
+	send(true, -20)
+	has(Balance{}, 0)
+	send(true, 250) // of 270 that were to be taken only 100 had been
+	has(Balance{Available: 80}, -80)
+	send(true, 20)
+	has(Balance{Available: 100}, -100)
+}
+
 // The office gives up a parked transfer as a whole: its points leave transit
 // with the record that decides, and no others do.
 func TestAParkedTransferIsGivenUpAsAWhole(t *testing.T) {

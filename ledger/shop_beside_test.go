@@ -58,6 +58,16 @@ func (op *Operation) takeCounts(sale *Sale, line int) {
 	}
 }
 
+// comes is the trace's programme of tiers: in a merge the one that lasts longer
+// stays, and what comes back of an old sale ends it.
+func comes(_ *Tx, a *Account, t *Transfer, op *Operation) error {
+	if st := &t.Standing; st.Back || st.Until > a.TierUntil {
+		op.Grant, op.GrantUntil = st.Tier, st.Until
+		op.Counts = append(op.Counts, CountChange{Count: Count{Key: 8, Value: 1, At: st.Until + 1}, Set: true})
+	}
+	return nil
+}
+
 // dated is the trace's programme of dated events: what is due gives points,
 // and is due again as long as the member buys.
 func dated(_ *Tx, a *Account, op *Operation) error {

@@ -211,7 +211,11 @@ func send(s *shop, tx *Tx, a *Account, x *action) error {
 		back := x.lot(tx, 1+x.r.Int64N(300)) // a reward that is taken back
 		op.Legs[LegReferral] += back.Points
 		back.Points = -back.Points
-		op.Transfers = append(op.Transfers, Transfer{To: to, Parts: []LotPart{back}})
+		tr := Transfer{To: to, Parts: []LotPart{back}, Forgive: back.Points%2 == 0, Sale: NewOpID(tx.Partition(), 1), Rule: "referral"}
+		if x.r.IntN(2) == 0 {
+			tr.Standing = Standing{Back: true, Whole: true, Offset: 18000, Tier: "VIP", Until: tx.Now() + int64(time.Hour)}
+		}
+		op.Transfers = append(op.Transfers, tr)
 		op.Legs[LegTransit] += back.Points
 	}
 	if len(parts) > 0 {
@@ -232,7 +236,7 @@ func merge(s *shop, tx *Tx, a *Account, x *action) error {
 	op := x.op(KindMerge, tx)
 	op.Into = s.ids[x.r.IntN(at)]
 	op.Lots = negative(a.Lots)
-	op.Transfers = []Transfer{{To: op.Into, Parts: slices.Clone(a.Lots), Spent: slices.Clone(a.Days), Bought: Bought{a.Purchases, a.FirstPurchase, a.LastPurchase}}}
+	op.Transfers = []Transfer{{To: op.Into, Parts: slices.Clone(a.Lots), Spent: slices.Clone(a.Days), Bought: Bought{a.Purchases, a.FirstPurchase, a.LastPurchase}, Standing: Standing{Tier: a.Tier, Until: a.TierUntil}}}
 	for _, c := range a.Counts {
 		op.Transfers[0].Counts = append(op.Transfers[0].Counts, CountChange{Count: c})
 	}

@@ -61,6 +61,7 @@ func open(t testing.TB, o Options) *Ledger {
 	t.Helper()
 	l, err := Open("data", o)
 	require.NoError(t, err)
+	l.OnArrival(comes)
 	l.OnWake(dated)
 	return l
 }

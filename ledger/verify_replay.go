@@ -166,7 +166,14 @@ func (v *verifier) sameArrival(t *Transfer) {
 		v.finding("a transfer to account %s is booked elsewhere", t.To)
 		return
 	}
-	if again.Into != op.Into || again.Owed != op.Owed || again.Legs[LegTransit] != op.Legs[LegTransit] ||
+	if settles(a, t) && len(op.Counts) > len(again.Counts) {
+		again.Counts = append(again.Counts, op.Counts[len(again.Counts):]...) // what its tier has added is the programme's to say
+	}
+	if !settles(a, t) && op.Grant != "" {
+		v.finding("a transfer without a tier brings one")
+	}
+	if again.Into != op.Into || again.Purchase != op.Purchase || !slices.Equal(again.Flags, op.Flags) ||
+		again.Legs[LegIssued] != op.Legs[LegIssued] || again.Owed != op.Owed || again.Legs[LegTransit] != op.Legs[LegTransit] ||
 		again.Legs[LegReferral] != op.Legs[LegReferral] || !slices.Equal(again.Rules, op.Rules) ||
 		!slices.Equal(again.Lots, op.Lots) || !slices.Equal(again.Sums, op.Sums) ||
 		!slices.Equal(again.Counts, op.Counts) || again.Bought != op.Bought || len(again.Transfers) != len(op.Transfers) {

@@ -110,14 +110,6 @@ func keepReplaced(op *ledger.Operation, p *program.Program, was program.Assigned
 	}
 }
 
-// takeStanding fills what a return or a reversal, whose counters stand in op,
-// does to the standing of the sale's member.
-func (t *Task) takeStanding(op *ledger.Operation, a *ledger.Account, v program.Version, at int64) {
-	t.version = v
-	t.assign(op, a, at)
-	t.month(op, a)
-}
-
 // give fills a record with what a decision gives that is about no purchase:
 // gifts, counters, a tier. The purse has the account's points.
 func give(op *ledger.Operation, d *program.Decision, when moment, p *purse) {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -231,7 +232,8 @@ func TestNothingThatWasCountedOutlivesItsSale(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		s := openShop(t, "")
 		defer func() { s.shut() }() // the last one, after restarts
-		require.Equal(t, protocol.Approved, s.put("", everything).Code)
+		deficit := rapid.SampledFrom([]string{"allow", "forgive"}).Draw(rt, "deficit")
+		require.Equal(t, protocol.Approved, s.put("", strings.Replace(everything, "{active_after: 2d}", "{active_after: 2d, deficit: "+deficit+"}", 1)).Code)
 		b := &busy{shop: s, rt: rt, id: 7, card: "4000001"}
 		s.enrol(8, "4000008", "")
 		s.enrol(9, "4000009", "")

@@ -15,7 +15,6 @@ const (
 	flagTotalDiffers    = "total_differs"
 	flagLateConfirm     = "late_confirm"
 	flagDeficit         = "booked_as_deficit"
-	flagForgiven        = "deficit_forgiven"
 	flagLapsed          = "points_had_lapsed"
 	flagNoSale          = "returns_without_sale"
 )

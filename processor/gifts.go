@@ -46,6 +46,10 @@ func takeBeside(s *ledger.Sale, op *ledger.Operation, prog *program.Program, who
 		}
 	}
 	reward(op, -1)
+	forgiving := prog.Deficit() == program.DeficitForgive
+	for i := range op.Transfers {
+		op.Transfers[i].Forgive = forgiving
+	}
 }
 
 // countBack is what goes back to a counter: of a line its share by quantity,
@@ -61,8 +65,8 @@ func countBack(s *ledger.Sale, op *ledger.Operation, ch *ledger.CountChange, who
 	}
 	l := &s.Lines[ch.Line-1]
 	switch {
-	case s.Total > 0 && s.Back.Amount == s.Total:
-		return 0 // what came back by its amount has been counted back
+	case !worth(s, s.Back):
+		return 0 // it was counted back with all that was paid
 	case whole:
 		return ch.Value - share(l.Back.Quantity, l.Quantity, ch.Value)
 	}
@@ -140,17 +144,7 @@ func (t *Task) giveBeside(op, from *ledger.Operation, s *ledger.Sale, prog *prog
 // regained reports whether a sale of which nothing is left has something again
 // when a return of it is undone.
 func regained(s *ledger.Sale, from *ledger.Operation) bool {
-	back, whole := s.Back, saleWhole(s)
-	left := func() bool {
-		return back.Payable != whole.Payable || back.Redeemed != whole.Redeemed || back.Amount != whole.Amount
-	}
-	if left() {
-		return false
-	}
-	back.Payable -= from.Payable
-	back.Redeemed -= from.Redeemed
-	back.Amount -= from.Total
-	return left()
+	return !worth(s, s.Back) && worth(s, moved(s.Back, from, -1))
 }
 
 // countAgain counts again what a return has taken back, each counter along the
@@ -178,13 +172,13 @@ func (t *Task) countAgain(op, from *ledger.Operation, s *ledger.Sale, prog *prog
 					before -= from.Lines[k].Quantity
 				}
 			}
-			gone := func(amount, quantity int64) int64 {
-				if s.Total > 0 && amount == s.Total {
-					return ch.Value // it came back by its amount
+			gone := func(back taking, quantity int64) int64 {
+				if !worth(s, back) {
+					return ch.Value // it came back with all that was paid
 				}
 				return share(quantity, l.Quantity, ch.Value)
 			}
-			ch.Value = gone(s.Back.Amount, l.Back.Quantity) - gone(s.Back.Amount-from.Total, before)
+			ch.Value = gone(s.Back, l.Back.Quantity) - gone(moved(s.Back, from, -1), before)
 		}
 		if ch.Line = 0; ch.Value != 0 {
 			op.Counts = append(op.Counts, ch)

@@ -65,7 +65,8 @@ func decideMerge(t *Task, tx *ledger.Tx) error {
 	t.op.Status, t.op.Into, t.op.Detail = "merged", into, t.request().Reason
 	out := ledger.Transfer{
 		To: into, Spent: spentOf(a), Counts: t.s.countsOf(a),
-		Bought: ledger.Bought{Purchases: a.Purchases, First: a.FirstPurchase, Last: a.LastPurchase},
+		Bought:   ledger.Bought{Purchases: a.Purchases, First: a.FirstPurchase, Last: a.LastPurchase},
+		Standing: ledger.Standing{Tier: a.Tier, Until: a.TierUntil},
 	}
 	for _, l := range a.Lots {
 		out.Parts = append(out.Parts, l)

@@ -34,13 +34,22 @@ func reward(op *ledger.Operation, sign int64) {
 		part := w.Part
 		part.Points *= sign
 		op.Transfers = append(op.Transfers, ledger.Transfer{
-			To: w.To, Rule: w.Rule, Parts: []ledger.LotPart{part},
+			To: w.To, Rule: w.Rule, Parts: []ledger.LotPart{part}, Sale: saleOfReward(op),
 			Counts: []ledger.CountChange{{Count: ledger.Count{Key: received, Value: part.Points}}},
 		})
 		op.Legs[ledger.LegTransit] += part.Points
 		op.Legs[ledger.LegReferral] -= part.Points
 		op.Counts = append(op.Counts, ledger.CountChange{Count: ledger.Count{Key: brought(w.To), Value: part.Points}})
 	}
+}
+
+// saleOfReward is, of what returns take of rewards and give again, the sale: what
+// was forgiven of it then is not given a second time.
+func saleOfReward(op *ledger.Operation) ledger.OpID {
+	if op.Kind == ledger.KindReturn || op.Kind == ledger.KindReverse {
+		return op.Parent
+	}
+	return 0
 }
 
 // counterOf is what a counter of an account stands at.

@@ -92,7 +92,6 @@ func (t *Task) giveBack(tx *ledger.Tx) error {
 	if t.when.moved {
 		op.Warnings = append(op.Warnings, warnMoved)
 	}
-	op.Purchase = wholly(sale, op)
 	if err := t.undoSale(tx, sale, op); err != nil {
 		return err
 	}
@@ -133,18 +132,28 @@ func (t *Task) aboutSale(op *ledger.Operation, s *ledger.Sale) {
 	op.Terminal, op.Store = orElse(op.Terminal, s.Terminal), orElse(op.Store, s.Store)
 }
 
-// wholly reports whether something was left of the sale before op, and nothing
-// is after it: the purchase is counted back then, once.
-func wholly(s *ledger.Sale, op *ledger.Operation) bool {
-	back, whole := s.Back, saleWhole(s)
-	left := func() bool {
-		return back.Payable != whole.Payable || back.Redeemed != whole.Redeemed || back.Amount != whole.Amount
+// worth reports whether anything of value is left of a sale of which back has
+// come back: money or points that were paid. Goods that cost nothing are of
+// value only on a receipt of nothing else.
+func worth(s *ledger.Sale, back taking) bool {
+	if s.Payable+s.Redeemed == 0 {
+		return back.Amount != s.Total
 	}
-	before := left()
-	back.Payable += op.Payable
-	back.Redeemed += op.Redeemed
-	back.Amount += op.Total
-	return before && !left()
+	return back.Payable != s.Payable || back.Redeemed != s.Redeemed
+}
+
+// moved is what has come back of a sale after op or, with sign −1, before it.
+func moved(back taking, op *ledger.Operation, sign int64) taking {
+	back.Payable += sign * op.Payable
+	back.Redeemed += sign * op.Redeemed
+	back.Amount += sign * op.Total
+	return back
+}
+
+// wholly reports whether something of value was left of the sale before op, and
+// nothing is after it: the purchase is counted back then, once.
+func wholly(s *ledger.Sale, op *ledger.Operation) bool {
+	return worth(s, s.Back) && !worth(s, moved(s.Back, op, 1))
 }
 
 // undoSale fills the effects of taking op's figures back from a sale: points
@@ -159,28 +168,30 @@ func (t *Task) undoSale(tx *ledger.Tx, s *ledger.Sale, op *ledger.Operation) err
 	if err != nil {
 		return err
 	}
-	spent := ledger.DaySum{Day: s.Day, Spent: -op.Payable}
-	op.Late = otherMonth(t.when.at, tx.Now(), t.when.zone)
-	takeBeside(s, op, v.Program, wholly(s, op))
-	if a.Into != 0 {
-		undoMerged(a.Into, s, op, spent)
-		return nil
-	}
-	op.Spent = spent
 	whole := wholly(s, op)
-	t.takeStanding(op, a, v, s.At)
+	op.Late = otherMonth(t.when.at, tx.Now(), t.when.zone)
+	takeBeside(s, op, v.Program, whole)
+	t.version = v
+	t.assign(op, a, s.At)
 	if whole {
 		if err := t.endGranted(tx, s, op, a); err != nil {
 			return err
 		}
 	}
+	if a.Into != 0 {
+		t.undoMerged(a, s, op, whole)
+		return nil
+	}
+	op.Spent = ledger.DaySum{Day: s.Day, Spent: -op.Payable}
+	op.Purchase = whole
+	t.month(op, a)
 	p := &t.purse
 	p.load(a, tx.Now(), 0)
 	p.extends = t.extendsLots(v)
 	lapsed := t.restore(s, op, v.Program)
 	missing := p.takeBack(s.EarnedLot, op.Earned) + t.takeGifts(op)
 	if missing > 0 && v.Program.Deficit() == program.DeficitForgive {
-		op.Flags = append(op.Flags, flagForgiven)
+		op.Flags = append(op.Flags, ledger.FlagForgiven)
 		op.Legs[ledger.LegIssued] -= missing
 	} else {
 		p.owe(missing)
@@ -211,14 +222,21 @@ func (t *Task) extendsLots(v program.Version) bool {
 // repays what is still owed, and the rest goes to the sale's own lot. It
 // returns the points of lots that have expired for good.
 func (t *Task) restore(s *ledger.Sale, op *ledger.Operation, prog *program.Program) (lapsed int64) {
-	p, need := &t.purse, op.Points
-	owed := s.Points - sum(s.Pins) - (s.Back.Points - sum(s.Restored))
-	if n := min(owed, need); n > 0 {
-		need -= n
-		p.earn(ledger.LotPart{
-			Active: min(s.EarnedLot.Active, p.now), Expires: s.EarnedLot.Expires, Own: s.EarnedLot.Own, Points: n,
-		})
+	if n := t.unpin(s, op); n > 0 {
+		t.purse.earn(owedPart(s, n, t.purse.now))
 	}
+	for _, part := range op.Pins {
+		lapsed += t.putBack(part, prog)
+	}
+	return lapsed
+}
+
+// unpin fills the record's pins: the parts of lots to which op.Points go back.
+// It returns how many of them had been booked as a deficit.
+func (t *Task) unpin(s *ledger.Sale, op *ledger.Operation) (owed int64) {
+	need := op.Points
+	owed = max(min(s.Points-sum(s.Pins)-(s.Back.Points-sum(s.Restored)), need), 0)
+	need -= owed
 	done := append(t.done[:0], s.Restored...)
 	t.done = done
 	for i := len(s.Pins) - 1; i >= 0 && need > 0; i-- {
@@ -229,9 +247,16 @@ func (t *Task) restore(s *ledger.Sale, op *ledger.Operation, prog *program.Progr
 		}
 		need -= part.Points
 		op.Pins = append(op.Pins, part)
-		lapsed += t.putBack(part, prog)
 	}
-	return lapsed
+	return owed
+}
+
+// owedPart is what goes to the sale's own lot of points that had been booked as
+// a deficit: at once.
+func owedPart(s *ledger.Sale, points, now int64) ledger.LotPart {
+	return ledger.LotPart{
+		Active: min(s.EarnedLot.Active, now), Expires: s.EarnedLot.Expires, Own: s.EarnedLot.Own, Points: points,
+	}
 }
 
 // takePart takes up to part.Points from the part of the same lot and tells how
@@ -263,37 +288,6 @@ func (t *Task) putBack(part ledger.LotPart, prog *program.Program) (lapsed int64
 	}
 	p.give(part)
 	return 0
-}
-
-// undoMerged fills the effects on a sale whose account was merged into
-// another: everything travels on to where the account lives now.
-func undoMerged(to ledger.AccountID, s *ledger.Sale, op *ledger.Operation, spent ledger.DaySum) {
-	tr := ledger.Transfer{To: to, Spent: []ledger.DaySum{spent}}
-	need := op.Points
-	for i := len(s.Pins) - 1; i >= 0 && need > 0; i-- {
-		part := s.Pins[i]
-		part.Points = min(part.Points, need)
-		need -= part.Points
-		tr.Parts = append(tr.Parts, part)
-	}
-	own := s.EarnedLot
-	own.Points = need - op.Earned
-	if own.Points != 0 {
-		tr.Parts = append(tr.Parts, own)
-	}
-	for i := range op.Gifts {
-		part := op.Gifts[i].Part
-		part.Points = -part.Points
-		tr.Parts = append(tr.Parts, part)
-		op.Legs[ledger.LegTransit] += part.Points
-		op.Legs[ledger.LegIssued] -= part.Points
-	}
-	tr.Counts = travelling(op)
-	op.Purchase = false
-	op.Transfers = append(op.Transfers, tr)
-	op.Legs[ledger.LegTransit] += op.Points - op.Earned
-	op.Legs[ledger.LegIssued] += op.Earned
-	op.Legs[ledger.LegRedeemed] -= op.Points
 }
 
 // shareOut decides what a return takes of the sale and fills op's figures and

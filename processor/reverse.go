@@ -209,7 +209,6 @@ func (t *Task) reverseSale(tx *ledger.Tx, kind ledger.Kind) error {
 	shareAll(sale, op)
 	t.aboutSale(op, sale)
 	op.Status = ledger.SaleReversed.String()
-	op.Purchase = wholly(sale, op)
 	if err := t.undoSale(tx, sale, op); err != nil {
 		return err
 	}
@@ -262,7 +261,9 @@ func (t *Task) reverseReturn(tx *ledger.Tx) error {
 	t.purse.extends = t.extendsLots(v)
 	t.takeAgain(sale, from, v.Program)
 	t.purse.settle(op)
-	t.takeStanding(op, a, v, sale.At)
+	t.version = v
+	t.assign(op, a, sale.At)
+	t.month(op, a)
 	return t.record(tx)
 }
 

@@ -161,6 +161,7 @@ func New(l *ledger.Ledger, o Options) (*Switch, error) {
 	if s.directories, err = newDirectories(s); err != nil {
 		return nil, err
 	}
+	l.OnArrival(s.arrive)
 	l.OnWake(s.wake)
 	if s.blocks, err = newBlocks(l, o.Logger); err != nil {
 		return nil, err

@@ -35,15 +35,48 @@ func (p *Program) Assign(a, b Assigned, now int64) Assigned {
 // lasts longer: a counter with its end, which is a floor as well. False if there
 // is nothing to keep.
 func (p *Program) Replaced(was, is Assigned, now int64) (CountChange, bool) {
-	at := p.tiers.find(was.Tier)
-	if at < 0 || !was.inForce(now) || was.Tier == is.Tier || is.Until == 0 || was.Until != 0 && was.Until <= is.Until {
+	if !was.inForce(now) || was.Tier == is.Tier || is.Until == 0 || was.Until != 0 && was.Until <= is.Until {
 		return CountChange{}, false
 	}
-	keep := Count{Key: p.tiers.levels[at].floor, Value: 1, At: never}
-	if was.Until != 0 {
-		keep.At, keep.Until = was.Until, LocalDay(was.Until, p.zone)+2
+	floor, ok := p.Floor(was)
+	return CountChange{Count: floor, Set: true}, ok
+}
+
+// Floor is the counter that keeps an assignment beside another; false if the
+// programme has no such tier.
+func (p *Program) Floor(a Assigned) (Count, bool) {
+	at := p.tiers.find(a.Tier)
+	if at < 0 {
+		return Count{}, false
 	}
-	return CountChange{Count: keep, Set: true}, true
+	floor := Count{Key: p.tiers.levels[at].floor, Value: 1, At: never}
+	if a.Until != 0 {
+		floor.At, floor.Until = a.Until, LocalDay(a.Until, p.zone)+2
+	}
+	return floor, true
+}
+
+// Join is what is left of two members' assignments when they become one member:
+// the higher tier, of one tier the later end. What stands below it is kept as a
+// floor if it lasts longer, or is of the same tier: a return may cut short the
+// one and must not touch the other.
+func (p *Program) Join(a, b Assigned, now int64) (is Assigned, keep CountChange, kept bool) {
+	switch {
+	case !b.inForce(now):
+		return a, CountChange{}, false
+	case !a.inForce(now):
+		return b, CountChange{}, false
+	}
+	is, other := p.Assign(a, b, now), b
+	if is == b {
+		other = a
+	}
+	if other.Tier == is.Tier {
+		floor, ok := p.Floor(other)
+		return is, CountChange{Count: floor, Set: true}, ok
+	}
+	keep, kept = p.Replaced(other, is, now)
+	return is, keep, kept
 }
 
 // BuysTiers reports whether counters of purchases may stand for tiers

@@ -52,9 +52,9 @@ func (r *replay) giveBack(m *member) error {
 	if s.back == nil {
 		s.back = &back{}
 	}
-	left := s.left()
+	before := s.worth(s.back.real)
 	s.back.real.plus(figuresOf(op), 1)
-	whole := op.Purchase || left && !s.left()
+	whole := op.Purchase || before && !s.worth(s.back.real)
 	f := share(s, s.back.draft, whole)
 	booked(&r.tally.real, figuresOf(op), -1)
 	booked(&r.tally.draft, f, -1)
@@ -84,10 +84,14 @@ func (r *replay) giveBack(m *member) error {
 	return ledger.Apply(m.draft, mine)
 }
 
-// left reports whether anything of the real sale has not come back yet.
-func (s *sale) left() bool {
-	b := &s.back.real
-	return b.payable != s.real.payable || b.redeemed != s.real.redeemed || b.total != s.real.total
+// worth reports whether anything of value is left of the real sale of which
+// back has come back: goods that cost nothing are so only on a receipt of
+// nothing else.
+func (s *sale) worth(back figures) bool {
+	if s.real.payable+s.real.redeemed == 0 {
+		return back.total != s.real.total
+	}
+	return back.payable != s.real.payable || back.redeemed != s.real.redeemed
 }
 
 // keep remembers a return for its reversal.

@@ -125,7 +125,9 @@ func (s *sale) takeBeside(op *ledger.Operation, u *undo, draft *program.Program,
 	b := &s.beside
 	after := b.after(op)
 	left := s.draft.payable - s.back.draft.payable
-	amount := s.real.total > 0 && s.back.real.total-op.Total == s.real.total
+	back := s.back.real
+	back.plus(figuresOf(op), -1)
+	gone := !s.worth(back)
 	for _, ch := range b.counts {
 		if ch.Set {
 			continue
@@ -135,7 +137,7 @@ func (s *sale) takeBeside(op *ledger.Operation, u *undo, draft *program.Program,
 		case byMoney:
 			ch.Value = change
 		case ch.Line > 0 && int(ch.Line) <= len(b.units):
-			ch.Value = -b.units[ch.Line-1].counted(ch.Value, after[ch.Line-1], amount, whole)
+			ch.Value = -b.units[ch.Line-1].counted(ch.Value, after[ch.Line-1], gone, whole)
 		case whole:
 			ch.Value = -ch.Value
 		default:
@@ -163,11 +165,11 @@ func (s *sale) takeBeside(op *ledger.Operation, u *undo, draft *program.Program,
 }
 
 // counted is what of a line's counter goes back: its share by quantity, or the
-// rest with the whole receipt. What came back by its amount before has been
-// counted back.
-func (l *unit) counted(value, after int64, amount, whole bool) int64 {
+// rest with the whole receipt. Of a receipt that is gone, of which nothing of
+// value was left before, all has been counted back.
+func (l *unit) counted(value, after int64, gone, whole bool) int64 {
 	switch {
-	case amount:
+	case gone:
 		return 0
 	case whole:
 		return value - partOf(l.back, l.quantity, value)

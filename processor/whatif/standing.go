@@ -114,13 +114,15 @@ func (r *replay) countAgain(s *sale, u *undo, again bool) {
 					before -= r.op.Lines[k].Quantity
 				}
 			}
-			gone := func(amount, quantity int64) int64 {
-				if s.real.total > 0 && amount == s.real.total {
-					return ch.Value // it came back by its amount
+			gone := func(back figures, quantity int64) int64 {
+				if !s.worth(back) {
+					return ch.Value // it came back with all that was paid
 				}
 				return partOf(quantity, l.quantity, ch.Value)
 			}
-			ch.Value = gone(s.back.real.total+r.op.Total, l.back) - gone(s.back.real.total, before)
+			was := s.back.real
+			was.plus(figuresOf(&r.op), 1)
+			ch.Value = gone(was, l.back) - gone(s.back.real, before)
 		case !again:
 			continue
 		}
