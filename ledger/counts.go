@@ -40,6 +40,10 @@ type CountChange struct {
 	// Shared counts it for the merchant too, over all accounts
 	// ([Tx.Take]); Apart for the merchant alone: the account keeps no counter.
 	Shared, Apart bool
+	// Gone says that the sale which a record is about has the counter no more,
+	// because another has it now: nothing is counted, and no return takes it
+	// back. Value is 0.
+	Gone bool
 	// Line is the number, from 1, of the line of the operation that it belongs
 	// to: a return of the line takes its share back. 0: the whole sale's.
 	Line uint16
@@ -85,7 +89,7 @@ func applyCounts(a *Account, op *Operation) error {
 	today := dayOf(op.Time)
 	a.Counts = slices.DeleteFunc(a.Counts, func(c Count) bool { return c.Until != 0 && c.Until < today })
 	for _, ch := range op.Counts {
-		if ch.Apart || ch.Until != 0 && ch.Until < today {
+		if ch.Apart || ch.Gone || ch.Until != 0 && ch.Until < today {
 			continue
 		}
 		a.Counts = addCount(a.Counts, ch)
@@ -121,6 +125,9 @@ func checkCounts(op *Operation) error {
 	for i := range op.Counts {
 		ch := &op.Counts[i]
 		switch {
+		case ch.Gone && (op.Kind != KindReverse || ch.Value != 0 || ch.Set || ch.Raise):
+			return refuse(op, "a sale loses a counter by a reversal alone")
+		case ch.Gone:
 		case outside(ch.Value) || ch.Value == 0 && !ch.Set || ch.Until < 0 || ch.At < 0:
 			return refuse(op, "a counter changes by %d", ch.Value)
 		case ch.Set && (op.Hold != 0 || ch.Shared || ch.Value < 0):
@@ -150,6 +157,7 @@ const (
 	countHasKey // in an account: the key differs from that of the one before
 	countRaise
 	countApart
+	countGone
 )
 
 func countChangeItem(c *coder, ch *CountChange) {
@@ -166,11 +174,15 @@ func countChangeItem(c *coder, ch *CountChange) {
 	if ch.Apart {
 		flags |= countApart
 	}
+	if ch.Gone {
+		flags |= countGone
+	}
 	c.byte(&flags)
-	if flags&^(countSet|countShared|countRaise|countApart) != 0 {
+	if flags&^(countSet|countShared|countRaise|countApart|countGone) != 0 {
 		c.fail("a malformed flag")
 	}
-	ch.Set, ch.Shared, ch.Raise, ch.Apart = flags&countSet != 0, flags&countShared != 0, flags&countRaise != 0, flags&countApart != 0
+	ch.Set, ch.Shared, ch.Raise = flags&countSet != 0, flags&countShared != 0, flags&countRaise != 0
+	ch.Apart, ch.Gone = flags&countApart != 0, flags&countGone != 0
 	line := uint32(ch.Line)
 	c.uint32(&line)
 	if line > math.MaxUint16 {

@@ -1,5 +1,7 @@
 package ledger
 
+import "slices"
+
 // codePartial is the highest code that approves: 0 is approved and 1 approved
 // in part, in the numbers of the protocol's decline table.
 const codePartial = 1
@@ -115,6 +117,7 @@ func reverseSale(s *Sale, op *Operation) error {
 		if s.Status != SaleConfirmed {
 			return refuse(op, "only a booked sale has returns")
 		}
+		s.keep(op)
 		return takeFromSale(s, op, -1)
 	default:
 		if s.Status != SaleConfirmed {
@@ -122,6 +125,32 @@ func reverseSale(s *Sale, op *Operation) error {
 		}
 		s.Status = SaleReversed
 		return takeFromSale(s, op, 1)
+	}
+}
+
+// keep makes what a sale has done beside its figures what it has again when a
+// return is undone: of what there is only once another sale may have had it
+// since, or have given it back.
+func (s *Sale) keep(op *Operation) {
+	for i := range op.Counts {
+		ch := op.Counts[i]
+		at := slices.IndexFunc(s.Counts, func(c CountChange) bool { return c.Key == ch.Key && c.Bucket == ch.Bucket })
+		switch {
+		case ch.Gone:
+			s.Counts = slices.DeleteFunc(s.Counts, func(c CountChange) bool { return c.Key == ch.Key && c.Bucket == ch.Bucket })
+		case at < 0 && op.Purchase && !ch.Set:
+			s.Counts = append(s.Counts, ch)
+		}
+	}
+	if !op.Purchase {
+		return
+	}
+	s.Gifts = append(s.Gifts[:0], op.Gifts...)
+	s.Rewards = slices.DeleteFunc(s.Rewards, func(r Reward) bool { return r.Fixed })
+	for _, r := range op.Rewards {
+		if r.Fixed {
+			s.Rewards = append(s.Rewards, r)
+		}
 	}
 }
 

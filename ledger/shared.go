@@ -173,7 +173,7 @@ func (tx *Tx) Shared(key uint64, until int32) (int64, error) {
 func netShared(net []sharedMove, op *Operation, drop *Hold) []sharedMove {
 	today := dayOf(op.Time)
 	add := func(ch *CountChange, sign int64) {
-		if !ch.Shared || ch.Until != 0 && ch.Until < today {
+		if !ch.Shared || ch.Gone || ch.Until != 0 && ch.Until < today {
 			return
 		}
 		id := sharedID{ch.Key, ch.Until}

@@ -189,6 +189,7 @@ func (b *busy) check(*rapid.T) {
 	for _, c := range a.Counts {
 		require.Positive(b.rt, c.Value)
 	}
+	require.LessOrEqual(b.rt, b.shared(program.PromoKey("", "ONCE", false)), int64(2), "a code that gives points is used as often as its limit says")
 }
 
 // undo ends every hold and returns every sale; nothing that was counted stays.

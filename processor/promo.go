@@ -240,24 +240,13 @@ func (t *Task) latePromos(tx *ledger.Tx, op *ledger.Operation, a *ledger.Account
 			continue
 		}
 		e := t.version.Program.PromoEntry(entry)
-		key := program.PromoKey(op.Merchant, e.Name, e.Series)
-		over := e.PerMember > 0 && countIn(a.Counts, key) >= e.PerMember
-		for _, limited := range []struct {
-			key   uint64
-			limit int64
-		}{{key, e.Limit}, {program.CouponKey(op.Merchant, e.Name, k.coupon), min(k.coupon, 1)}} {
-			if limited.limit == 0 {
-				continue
-			}
-			total, err := tx.Shared(limited.key, 0)
-			if err != nil {
-				return err
-			}
-			over = over || total >= limited.limit
+		over, err := t.usedUp(tx, op, a, e, k.coupon)
+		if err != nil {
+			return err
 		}
 		if over {
 			op.Flags = append(op.Flags, flagPromoExceeded)
-			forgo(op, k, key, program.CouponKey(op.Merchant, e.Name, k.coupon))
+			forgo(op, k, program.PromoKey(op.Merchant, e.Name, e.Series), program.CouponKey(op.Merchant, e.Name, k.coupon))
 		}
 	}
 	return nil

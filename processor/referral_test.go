@@ -148,8 +148,9 @@ func (s *shop) rewarded(rt *rapid.T, chain []*protocol.Response) {
 				}
 				want[i] += whole - taken
 			}
-			// While the first purchase is wholly back, another is the first.
-			if fixed := slices.ContainsFunc(op.Rewards, func(w ledger.Reward) bool { return w.Fixed }); fixed && sale.Back.Amount != sale.Total {
+			// While the first purchase is wholly back, another is the first, and
+			// stays it when that return is undone.
+			if fixed := slices.ContainsFunc(sale.Rewards, func(w ledger.Reward) bool { return w.Fixed }); fixed && sale.Back.Amount != sale.Total {
 				want[0] += 10000
 			}
 			return true

@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"tillgate/ledger"
-	"tillgate/processor/program"
 	"tillgate/protocol"
 )
 
@@ -257,11 +256,17 @@ func (t *Task) reverseReturn(tx *ledger.Tx) error {
 	op.Spent = ledger.DaySum{Day: sale.Day, Spent: op.Payable}
 	op.Purchase = regained(sale, from) // counted back by the last return, counted again
 	op.Late = otherMonth(t.when.at, tx.Now(), t.when.zone)
+	t.version = v
+	var gone once
+	if op.Purchase {
+		if gone, err = t.useAgain(tx, op, sale, a); err != nil {
+			return err
+		}
+	}
 	t.purse.load(a, t.when.now, 0)
 	t.purse.extends = t.extendsLots(v)
-	t.takeAgain(sale, from, v.Program)
+	t.takeAgain(sale, from, &gone)
 	t.purse.settle(op)
-	t.version = v
 	t.assign(op, a, sale.At)
 	t.month(op, a)
 	return t.record(tx)
@@ -270,7 +275,7 @@ func (t *Task) reverseReturn(tx *ledger.Tx) error {
 // takeAgain undoes a return's effects on the account: what came back to lots
 // is taken from them, else from what is there, else owed; what was taken away
 // is given to the sale's own lot. What had lapsed, or was forgiven, stays so.
-func (t *Task) takeAgain(sale *ledger.Sale, from *ledger.Operation, prog *program.Program) {
+func (t *Task) takeAgain(sale *ledger.Sale, from *ledger.Operation, gone *once) {
 	p, op := &t.purse, &t.op
 	lapsed := max(from.Legs[ledger.LegExpired], 0)
 	need := from.Points - lapsed
@@ -283,7 +288,7 @@ func (t *Task) takeAgain(sale *ledger.Sale, from *ledger.Operation, prog *progra
 	p.owe(need)
 	taken := from.Legs[ledger.LegIssued]
 	own := sale.EarnedLot
-	own.Points = t.giveBeside(op, from, sale, prog, taken)
+	own.Points = t.giveBeside(op, from, sale, gone, taken)
 	if i := p.find(own); i >= 0 {
 		own.Expires = p.lots[i].Expires
 	}

@@ -120,6 +120,9 @@ func (r *replay) recallReturn(m *member, sign int64) {
 	}
 	if sign < 0 {
 		s.beside.again(op)
+		if op.Purchase {
+			s.beside.lose(op)
+		}
 		return
 	}
 	for i, back := range s.beside.after(op) {

@@ -1,6 +1,8 @@
 package whatif
 
 import (
+	"slices"
+
 	"tillgate/ledger"
 	"tillgate/processor/program"
 )
@@ -198,6 +200,9 @@ func (r *replay) takeAgain(m *member) error {
 	booked(&r.tally.draft, u.f, 1)
 	r.tally.draft.Expired -= u.lapsed
 	again := op.Purchase // nothing was left of the sale, and now something is
+	if again {
+		r.loses(m.draft, s)
+	}
 	r.tally.draft.Rewards += s.rewardAgain(u, again)
 	m.gain += u.f.discount + u.f.redeemed - op.Discount - op.Redeemed
 	s.back.real.plus(figuresOf(op), -1)
@@ -231,22 +236,24 @@ func (r *replay) redo(a *ledger.Account, s *sale, u *undo, again bool) {
 	p.owe(need)
 	own := s.own
 	own.Points = u.taken
-	for _, g := range u.gifts {
-		part := g.Part
-		part.Points = min(part.Points, own.Points)
-		if own.Points -= part.Points; again {
-			p.earn(part)
-		}
+	took := func(rule string) bool {
+		return slices.ContainsFunc(u.gifts, func(g ledger.Gift) bool { return g.Rule == rule })
 	}
-	if again {
-		gifts := u.gifts
-		if len(gifts) == 0 {
-			gifts = s.beside.gifts
-			for _, g := range gifts {
-				p.earn(g.Part)
-			}
+	left := int64(0)
+	for _, g := range u.gifts {
+		left += min(g.Part.Points, own.Points-left)
+	}
+	own.Points -= left
+	for _, g := range s.beside.gifts {
+		part := g.Part
+		if took(g.Rule) {
+			part.Points = min(part.Points, left)
+			left -= part.Points
 		}
-		r.tally.draft.Gifts += giftSum(gifts)
+		if again && !slices.Contains(s.beside.lost.gifts, g.Rule) {
+			p.earn(part)
+			r.tally.draft.Gifts += g.Part.Points
+		}
 	}
 	if i := p.find(own); i >= 0 {
 		own.Expires = p.a.Lots[i].Expires

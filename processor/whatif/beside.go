@@ -1,6 +1,8 @@
 package whatif
 
 import (
+	"slices"
+
 	"tillgate/ledger"
 	"tillgate/processor/program"
 )
@@ -15,6 +17,42 @@ type beside struct {
 	units      []unit // of the lines, if some counter belongs to one
 	grant      string
 	grantUntil int64
+	lost       lost
+}
+
+// lost is what a sale does not have again since a return of it was undone: it
+// is there once, or a limited number of times, and another sale has it.
+type lost struct {
+	keys  []uint64
+	gifts []string
+	fixed bool
+}
+
+// lose notes what a real record of an undone return did not give again.
+func (b *beside) lose(op *ledger.Operation) {
+	l := &b.lost
+	*l = lost{keys: l.keys[:0], gifts: l.gifts[:0]}
+	for i := range op.Counts {
+		if op.Counts[i].Gone {
+			l.keys = append(l.keys, op.Counts[i].Key)
+		}
+	}
+	for _, g := range b.gifts {
+		if !slices.ContainsFunc(op.Gifts, func(again ledger.Gift) bool { return again.Rule == g.Rule }) {
+			l.gifts = append(l.gifts, g.Rule)
+		}
+	}
+	l.fixed = !slices.ContainsFunc(op.Rewards, func(w ledger.Reward) bool { return w.Fixed })
+}
+
+// given are the gifts that the sale has.
+func (b *beside) given() (list []ledger.Gift) {
+	for _, g := range b.gifts {
+		if !slices.Contains(b.lost.gifts, g.Rule) {
+			list = append(list, g)
+		}
+	}
+	return list
 }
 
 // reward is what a sale brings a member above; who that is makes no difference.
@@ -129,7 +167,7 @@ func (s *sale) takeBeside(op *ledger.Operation, u *undo, draft *program.Program,
 	back.plus(figuresOf(op), -1)
 	gone := !s.worth(back)
 	for _, ch := range b.counts {
-		if ch.Set {
+		if ch.Set || slices.Contains(b.lost.keys, ch.Key) {
 			continue
 		}
 		change, byMoney := draft.Recount(ch.Key, left, left-u.f.payable)
@@ -151,14 +189,14 @@ func (s *sale) takeBeside(op *ledger.Operation, u *undo, draft *program.Program,
 		b.units[i].back = after[i]
 	}
 	if whole {
-		u.gifts = append(u.gifts, b.gifts...)
+		u.gifts = append(u.gifts, b.given()...)
 	}
 	for _, w := range b.rewards {
 		paid := s.back.draft.payable
 		switch {
 		case !w.fixed:
 			u.reward += partOf(paid+u.f.payable, s.draft.payable, w.points) - partOf(paid, s.draft.payable, w.points)
-		case whole:
+		case whole && !b.lost.fixed:
 			u.reward += w.points
 		}
 	}
@@ -185,7 +223,7 @@ func (s *sale) rewardAgain(u *undo, again bool) (points int64) {
 		switch {
 		case !w.fixed:
 			points += partOf(paid, s.draft.payable, w.points) - partOf(paid-u.f.payable, s.draft.payable, w.points)
-		case again:
+		case again && !s.beside.lost.fixed:
 			points += w.points
 		}
 	}

@@ -83,7 +83,16 @@ func (r *replay) schedule(m *member, after int64) {
 		return
 	}
 	r.dates(&r.facts, m, after)
-	m.draft.Wake = r.q.Draft.NextDate(&r.facts, after)
+	next := r.q.Draft.NextDate(&r.facts, after)
+	switch r.op.Kind {
+	case ledger.KindConfirm, ledger.KindAccrue, ledger.KindRedeem, ledger.KindEvent:
+		// As in the switch: a date that has become too early stays, because the
+		// purchase may come back.
+		if was := m.draft.Wake; was > after && (next == 0 || was < next) {
+			return
+		}
+	}
+	m.draft.Wake = next
 }
 
 // falls is what is done with what falls due under the draft.

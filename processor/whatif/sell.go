@@ -11,7 +11,7 @@ func (r *replay) book() *ledger.Operation {
 	op := &r.mine
 	*op = ledger.Operation{Lots: op.Lots[:0], Pins: op.Pins[:0], Counts: op.Counts[:0]}
 	op.ID, op.Kind, op.Account, op.Merchant = r.op.ID, r.op.Kind, r.op.Account, r.op.Merchant
-	op.Time, op.At, op.Due = r.op.Time, r.op.At, r.op.Due
+	op.Time, op.At, op.Due, op.Offset = r.op.Time, r.op.At, r.op.Due, r.op.Offset
 	op.Parent, op.Undoes, op.Registered = r.op.Parent, r.op.Undoes, r.op.Registered
 	return op
 }
@@ -84,6 +84,7 @@ func (r *replay) confirm(m *member) error {
 		s.pins = capture(p, h.Pins, s.draft.points, extend, s.pins)
 	} else {
 		r.dropTaken(a, s)
+		r.dropCodes(s)
 		var missing int64
 		if s.pins, missing = p.spend(s.draft.points, s.pins); missing > 0 {
 			p.owe(missing)

@@ -92,6 +92,50 @@ func (r *replay) dropTaken(a *ledger.Account, s *sale) {
 	}
 }
 
+// dropCodes takes out of what a hold has promised what codes give that others
+// had used up when the late sale was booked really.
+func (r *replay) dropCodes(s *sale) {
+	b := &s.beside
+	r.usedUp(func(name string, keys [2]uint64) {
+		b.gifts = slices.DeleteFunc(b.gifts, func(g ledger.Gift) bool { return g.Rule == name })
+		b.counts = slices.DeleteFunc(b.counts, func(c ledger.CountChange) bool { return slices.Contains(keys[:], c.Key) })
+		s.rules = slices.DeleteFunc(s.rules, func(x ledger.Rule) bool { return x.Name == name && x.Discount == 0 })
+	})
+}
+
+// usedUp calls fn for the codes of the record that were used up.
+func (r *replay) usedUp(fn func(name string, keys [2]uint64)) {
+	for _, u := range r.shop.Codes(&r.op, r.q.Draft, nil) {
+		if u.Refused == program.PromoUsedUp {
+			e := r.q.Draft.PromoEntry(u.Entry)
+			fn(e.Name, [2]uint64{program.PromoKey(r.q.Merchant, e.Name, e.Series), program.CouponKey(r.q.Merchant, e.Name, u.Coupon)})
+		}
+	}
+}
+
+// loses finds what a sale does not have again when a return of it is undone: the
+// first purchase's gift, if another purchase has it, and what codes gave that
+// others have really used up.
+func (r *replay) loses(a *ledger.Account, s *sale) {
+	l := &s.beside.lost
+	*l = lost{keys: l.keys[:0], gifts: l.gifts[:0]}
+	for _, ch := range s.beside.counts {
+		name, gift := r.q.Draft.FirstGift(ch.Key)
+		if !gift && !program.FirstReward(ch.Key) || !slices.ContainsFunc(a.Counts, func(c ledger.Count) bool { return c.Key == ch.Key }) {
+			continue
+		}
+		l.keys = append(l.keys, ch.Key)
+		if gift {
+			l.gifts = append(l.gifts, name)
+		} else {
+			l.fixed = true
+		}
+	}
+	r.usedUp(func(name string, keys [2]uint64) {
+		l.gifts, l.keys = append(l.gifts, name), append(l.keys, keys[:]...)
+	})
+}
+
 // countAgain counts again what a return has taken from the draft's counters,
 // each along the curve by which it was taken. s.back has the return no more, the
 // units still have it.
@@ -99,7 +143,7 @@ func (r *replay) countAgain(s *sale, u *undo, again bool) {
 	mine, p := &r.mine, r.q.Draft
 	left := s.draft.payable - s.back.draft.payable
 	for _, ch := range s.beside.counts {
-		if ch.Set {
+		if ch.Set || slices.Contains(s.beside.lost.keys, ch.Key) {
 			continue
 		}
 		change, byMoney := p.Recount(ch.Key, left-u.f.payable, left)
