@@ -73,6 +73,10 @@ func (i *ISO) Read(r *bufio.Reader) (uint64, Outcome, error) {
 	return n, outcome, nil
 }
 
+// Frame is the newest answer as it came, without its length; valid until the
+// next Read.
+func (i *ISO) Frame() []byte { return i.frame[2:] }
+
 // STANs is how many there are: DE11 has six digits.
 const STANs = 1_000_000
 

@@ -45,9 +45,13 @@ type line struct {
 	out      []byte
 
 	counts  [outcomes]int64
+	slow    int64 // longer than Stall
+	unsent  int64
 	latency *hdrhistogram.Histogram
 	last    time.Time
-	err     error
+
+	timeline *Timeline
+	err      error
 }
 
 func newLine(o *Options, conn net.Conn, wire Wire, index int) *line {
@@ -100,6 +104,10 @@ func (l *line) count(o Outcome, due, now time.Time) {
 	l.last = now
 	l.counts[o]++
 	took := min(max(now.Sub(due), time.Microsecond), longest)
+	if took > Stall {
+		l.slow++
+	}
+	l.timeline.add(now, took)
 	if err := l.latency.RecordValue(int64(took)); err != nil && l.err == nil {
 		l.err = err
 	}

@@ -46,6 +46,9 @@ type Options struct {
 	Requests    uint64        // end each connection after so many; 0: by time alone
 	Seed        uint64        // of the moments of an open load
 	Wire        func(connection int) Wire
+	// Live is called about once a second while it runs, with how long has been
+	// measured and what the last full second brought.
+	Live func(measured time.Duration, last Point)
 }
 
 // MaxInFlight bounds the unanswered requests of one connection: each has a
@@ -56,10 +59,19 @@ const MaxInFlight = ring / 4
 type Result struct {
 	Approved, Declined, Shed int64
 	Unanswered               int64
-	Elapsed                  time.Duration
-	Latency                  *hdrhistogram.Histogram // nanoseconds; open: from the intended moment
-	ClientCPU                time.Duration           // of this process, while it ran
+	// Unsent are requests of an open load that were due and found no room to be
+	// sent: the server was so far behind that they were given up. They have no
+	// latency, so a run with any of them has not kept its rate.
+	Unsent    int64
+	Elapsed   time.Duration
+	Latency   *hdrhistogram.Histogram // nanoseconds; open: from the intended moment
+	ClientCPU time.Duration           // of this process, while it ran
+	Slow      int64                   // answers that took longer than [Stall]
+	Timeline  *Timeline
 }
+
+// Stall is how long a till may wait before its cashier notices.
+const Stall = 50 * time.Millisecond
 
 // Answers is how many there were.
 func (r *Result) Answers() int64 { return r.Approved + r.Declined + r.Shed }
@@ -100,17 +112,59 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	}
 	begin := time.Now()
 	cpu := processCPU()
+	timeline := newTimeline(begin.Add(o.Warmup), o.length())
 	for _, l := range lines {
-		l.begin, l.from = begin, begin.Add(o.Warmup)
+		l.begin, l.from, l.timeline = begin, begin.Add(o.Warmup), timeline
+	}
+	over := make(chan struct{})
+	var watching sync.WaitGroup
+	if o.Live != nil {
+		watching.Go(func() { watch(timeline, o.Live, over) })
 	}
 	if o.Rate > 0 {
 		runOpen(ctx, lines, &o)
 	} else {
 		runClosed(ctx, lines, &o)
 	}
+	close(over)
+	watching.Wait()
 	r, err := collect(lines)
+	r.Timeline = timeline
 	r.ClientCPU = processCPU() - cpu
 	return r, errors.Join(err, ctx.Err())
+}
+
+// length is how long the run may take: one that ends by its requests may take
+// as long as it likes, but its timeline ends.
+func (o *Options) length() time.Duration {
+	if o.Duration > 0 {
+		return o.Duration
+	}
+	return time.Minute
+}
+
+// watch tells of the run once a second until it is over.
+func watch(t *Timeline, live func(time.Duration, Point), over <-chan struct{}) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-over:
+			return
+		case <-tick.C:
+		}
+		measured := time.Since(t.begin)
+		points := t.Points(measured)
+		var last Point
+		for _, p := range points[max(0, len(points)-int(max(1, time.Second/t.Slot))):] {
+			last.At, last.Answers = p.At, last.Answers+p.Answers
+			last.P50, last.P99, last.Most = max(last.P50, p.P50), max(last.P99, p.P99), max(last.Most, p.Most)
+		}
+		if t.Slot > time.Second {
+			last.Answers = int64(float64(last.Answers) / t.Slot.Seconds())
+		}
+		live(measured, last)
+	}
 }
 
 func dialAll(ctx context.Context, o *Options) ([]*line, error) {
@@ -153,6 +207,8 @@ func collect(lines []*line) (*Result, error) {
 		r.Declined += l.counts[Declined]
 		r.Shed += l.counts[Shed]
 		r.Unanswered += int64(l.sent.Load() - l.answered.Load())
+		r.Unsent += l.unsent
+		r.Slow += l.slow
 		r.Latency.Merge(l.latency)
 		if l.err != nil {
 			err = errors.Join(err, fmt.Errorf("connection %d: %w", i, l.err))

@@ -70,6 +70,9 @@ func metronome(ctx context.Context, paces []*pace, o *Options) {
 			}
 			rest := p.send(time.Since(p.line.begin), end, o)
 			if p.over = p.over || p.finished.Load() || ctx.Err() != nil; p.over {
+				if ctx.Err() == nil {
+					p.leave(end, o)
+				}
 				p.finish()
 				left--
 				continue
@@ -95,13 +98,26 @@ func (p *pace) send(now, end time.Duration, o *Options) (rest time.Duration) {
 		p.step()
 	}
 	err := l.flush() // the receiver tells what is wrong
-	// What finds no room for so long is left out, with the unanswered ones
-	// that it waits for.
+	// What finds no room for so long is given up; leave counts it.
 	p.over = err != nil || l.all(o) || p.next >= end || now > end+patience
 	if full {
 		return shortRest
 	}
 	return p.next - now
+}
+
+// leave counts what was due in the measured time and was never sent. A server
+// that falls behind for good must not be judged by the requests that it took.
+func (p *pace) leave(end time.Duration, o *Options) {
+	if o.Duration <= 0 {
+		return // it ends by its requests
+	}
+	for sent := p.line.sent.Load(); p.next < end && (o.Requests == 0 || sent < o.Requests); sent++ {
+		if p.next >= o.Warmup {
+			p.line.unsent++
+		}
+		p.step()
+	}
 }
 
 // finish lets the receiver take the answers that are still to come, for a

@@ -32,16 +32,19 @@ type said struct {
 }
 
 // Names are the peers that Main knows.
-var Names = []string{"http", "echo", "pebble"}
+var Names = []string{"http", "echo", "pebble", "bank"}
 
 // Main is a peer's main: args are its name and, for pebble, a directory and a
-// duration. It returns when in ends, or when the work is done.
+// duration, for bank its clients, members and a duration. It returns when in ends, or when the work is done.
 func Main(args []string, in io.Reader, out io.Writer) error {
 	if len(args) == 0 || !slices.Contains(Names, args[0]) {
 		return fmt.Errorf("a peer is one of %s", strings.Join(Names, ", "))
 	}
 	if args[0] == "pebble" {
 		return pebbleMain(args[1:], out)
+	}
+	if args[0] == "bank" {
+		return bankMain(args[1:], out)
 	}
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -12,9 +12,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"tillgate/protocol/iso8583"
+	"tillgate/reconciler/services/servicetest"
 )
 
 // asPeer is set in the environment of a test binary that is to be a peer.
@@ -27,7 +29,7 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
-	os.Exit(m.Run())
+	servicetest.Main(m)
 }
 
 func itself(ctx context.Context, args ...string) *exec.Cmd {
@@ -77,9 +79,29 @@ func TestPeersThatAreNot(t *testing.T) {
 		return exec.CommandContext(ctx, "true")
 	}, "http")
 	require.ErrorContains(t, err, "did not tell its address")
-	for _, args := range [][]string{nil, {"nothing"}, {"pebble"}, {"pebble", t.TempDir(), "soon"}} {
+	for _, args := range [][]string{nil, {"nothing"}, {"pebble"}, {"pebble", t.TempDir(), "soon"},
+		{"bank"}, {"bank", "x", "1", "1s"}, {"bank", "1", "x", "1s"}, {"bank", "1", "1", "soon"}} {
 		require.Error(t, Main(args, strings.NewReader(""), io.Discard))
 	}
+}
+
+// Every hold that the bank counts is in its tables.
+func TestBankHoldsPoints(t *testing.T) {
+	dsn := servicetest.Database(t)
+	require.NoError(t, FillBank(t.Context(), dsn, 100))
+	b, err := Bank(t.Context(), itself, dsn, 3, 100, 200*time.Millisecond)
+	require.NoError(t, err)
+	require.Positive(t, b.Rate)
+	require.GreaterOrEqual(t, b.P99, b.P50)
+	conn, err := pgx.Connect(t.Context(), dsn)
+	require.NoError(t, err)
+	defer conn.Close(context.Background())
+	var holds, held int64
+	require.NoError(t, conn.QueryRow(t.Context(), "SELECT (SELECT count(*) FROM bank_holds), (SELECT sum(held) FROM bank_members)").Scan(&holds, &held))
+	require.Equal(t, b.Holds, holds)
+	require.Equal(t, b.Holds*bankPoints, held)
+	_, err = Bank(t.Context(), itself, "postgres://127.0.0.1:1/none", 1, 1, time.Millisecond)
+	require.Error(t, err)
 }
 
 func TestSyncIsMeasured(t *testing.T) {

@@ -58,6 +58,8 @@ type Report struct {
 	Machine  Machine   `json:"machine"`
 	Settings []Pair    `json:"settings"`
 	Loads    []*Load   `json:"loads"`
+	Climbs   []*Climb  `json:"climbs,omitempty"`
+	Watches  []*Watch  `json:"watches,omitempty"`
 	Goals    []Goal    `json:"goals"`
 	Figures  []*Figure `json:"figures"`
 	Notes    []string  `json:"notes,omitempty"`
@@ -85,6 +87,7 @@ type Machine struct {
 type Load struct {
 	Name        string `json:"name"`
 	Open        bool   `json:"open"` // at a rate of its own
+	Ours        bool   `json:"ours"` // of the server, and not of what it is compared with
 	Connections int    `json:"connections"`
 	InFlight    int    `json:"in_flight"`
 	Rate        Series `json:"per_second"`
@@ -93,10 +96,64 @@ type Load struct {
 	Client  Series            `json:"client_cores"`
 	Server  Series            `json:"server_cores"`
 	// Answers over all repeats.
-	Approved   int64 `json:"approved"`
-	Declined   int64 `json:"declined"`
-	Shed       int64 `json:"shed"`
-	Unanswered int64 `json:"unanswered"`
+	Approved   int64  `json:"approved"`
+	Declined   int64  `json:"declined"`
+	Shed       int64  `json:"shed"`
+	Unanswered int64  `json:"unanswered"`    // and those that could not even be sent
+	Why        string `json:"why,omitempty"` // what the first that was declined was told
+
+	// Curve is the latency of all repeats by percentile: 1/(1−p), milliseconds.
+	Curve    []XY     `json:"curve,omitempty"`
+	Timeline []Moment `json:"timeline,omitempty"` // of the last repeat
+}
+
+// XY is a point of a curve.
+type XY [2]float64
+
+// Moment is a slot of a run that is over: what came in it, a second.
+type Moment struct {
+	At   float64 `json:"at"` // its end, seconds since measuring began
+	Rate float64 `json:"per_second"`
+	P50  float64 `json:"p50_ms"`
+	P99  float64 `json:"p99_ms"`
+	Max  float64 `json:"max_ms"`
+}
+
+// Climb is a row of rates with the latency at each.
+type Climb struct {
+	Name       string  `json:"name"`
+	Saturation float64 `json:"saturation"` // closed loop, a second
+	Rungs      []Rung  `json:"rungs"`
+	Search     bool    `json:"search,omitempty"` // the rungs are those of a search
+	Promise    string  `json:"promise,omitempty"`
+	Best       float64 `json:"best,omitempty"` // the highest rate that was seen to keep the promise
+}
+
+// Rung is one rate of a climb.
+type Rung struct {
+	Offered float64            `json:"offered"` // a second
+	Rate    float64            `json:"per_second"`
+	Latency map[string]float64 `json:"latency_ms"`
+	Bad     int64              `json:"not_approved"` // or not sent, or not answered
+	Kept    bool               `json:"kept,omitempty"`
+}
+
+// Watch is what was seen of a server while it ran.
+type Watch struct {
+	Name    string   `json:"name"`
+	Samples []Sample `json:"samples"`
+}
+
+// Sample is one look at a server.
+type Sample struct {
+	At         float64 `json:"at"`          // seconds
+	Memory     float64 `json:"memory_mib"`  // resident
+	Disk       float64 `json:"disk_mib"`    // its data directory
+	CPU        float64 `json:"cpu_seconds"` // since it started
+	Published  float64 `json:"published"`   // records that Kafka has acknowledged since it started
+	PublishLag float64 `json:"publish_lag"`
+	Projected  float64 `json:"projected"` // records in PostgreSQL since it started
+	ProjectLag float64 `json:"projection_lag"`
 }
 
 // Percents are the percentiles that are told, by name.
@@ -154,8 +211,15 @@ func (r *Report) Check() {
 		bad := l.Declined + l.Shed + l.Unanswered
 		if all := l.Approved + bad; all > 0 && float64(bad) > mostBad*float64(all) {
 			r.Failures = append(r.Failures, fmt.Sprintf(
-				"%s: %d of %d requests were not approved (%d declined, %d shed, %d without an answer)",
-				l.Name, bad, all, l.Declined, l.Shed, l.Unanswered))
+				"%s: %d of %d requests were not approved (%d declined, %d shed, %d without an answer)%s",
+				l.Name, bad, all, l.Declined, l.Shed, l.Unanswered, because(l.Why)))
 		}
 	}
+}
+
+func because(why string) string {
+	if why == "" {
+		return ""
+	}
+	return "; the first: " + why
 }

@@ -22,7 +22,8 @@ func (r *Report) Text(w io.Writer) error {
 		}
 	})
 	r.loads(out, false, "THROUGHPUT, closed loop (median of the repeats, least … greatest; latency of a request in milliseconds)")
-	r.loads(out, true, "LATENCY, open loop at half of that (from the intended moment of sending, in milliseconds)")
+	r.loads(out, true, "LATENCY, open loop (from the intended moment of sending, in milliseconds)")
+	r.climbs(out)
 	r.figures(out)
 	r.goals(out)
 	for _, n := range r.Notes {
@@ -89,6 +90,33 @@ func (l *Load) row(t io.Writer) {
 		each(l.Client), each(l.Server), l.Declined+l.Shed+l.Unanswered)
 }
 
+// climbs tells the latency at each rate.
+func (r *Report) climbs(out *strings.Builder) {
+	for _, c := range r.Climbs {
+		table(out, func(t *tabwriter.Writer) {
+			fmt.Fprintf(t, "\nLATENCY AGAINST RATE: %s, saturation %s/s (open loop, milliseconds)\n\nper second\treached", c.Name, whole(c.Saturation))
+			for _, p := range Percents {
+				fmt.Fprintf(t, "\t%s", p.Name)
+			}
+			fmt.Fprint(t, "\tnot approved\n")
+			for _, rung := range c.Rungs {
+				fmt.Fprintf(t, "%s\t%s", whole(rung.Offered), whole(rung.Rate))
+				for _, p := range Percents {
+					fmt.Fprintf(t, "\t%s", plain(rung.Latency[p.Name]))
+				}
+				fmt.Fprintf(t, "\t%d", rung.Bad)
+				if c.Search && rung.Kept {
+					fmt.Fprint(t, "\tkept")
+				}
+				fmt.Fprintln(t)
+			}
+		})
+		if c.Search {
+			fmt.Fprintf(out, "the highest rate that keeps %s: %s/s\n", c.Promise, whole(c.Best))
+		}
+	}
+}
+
 func (r *Report) figures(out *strings.Builder) {
 	if len(r.Figures) == 0 {
 		return
@@ -102,6 +130,10 @@ func (r *Report) figures(out *strings.Builder) {
 }
 
 func (r *Report) goals(out *strings.Builder) {
+	if len(r.Goals) == 0 {
+		out.WriteString("\n")
+		return
+	}
 	table(out, func(t *tabwriter.Writer) {
 		fmt.Fprint(t, "\nGOALS\n\nwhat\tgoal\tfigure\tspread\tverdict\n")
 		for _, g := range r.Goals {

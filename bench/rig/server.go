@@ -157,5 +157,7 @@ func (s *Server) Stop(ctx context.Context) error {
 		err = fmt.Errorf("the server did not stop: %w", ctx.Err())
 	}
 	s.cmd = nil
-	return errors.Join(err, s.log.Close())
+	err = errors.Join(err, s.log.Close())
+	s.log = nil // another Start opens it again
+	return err
 }

@@ -8,10 +8,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"tillgate/bench/books"
 	"tillgate/bench/load"
 	"tillgate/bench/peer"
 	"tillgate/bench/report"
@@ -32,52 +34,101 @@ func (t *trial) bare(ctx context.Context, r int) error {
 
 // crash loads the server, kills it, and measures how long its start takes with
 // what is not flushed yet.
-func (t *trial) crash(ctx context.Context) error {
+func (t *trial) crash(ctx context.Context, s *shop) error {
 	t.Step("start after kill -9", t.short()+time.Second)
 	t.runs++
 	e := t.iso
-	wire, err := t.isoWire(t.runs, e, make([][]holdID, e.connections))
+	fleet, err := s.isoAuthorizes(t.runs, e)
 	if err != nil {
 		return err
 	}
-	_, err = load.Run(ctx, load.Options{
-		Address: t.server.ISO, Connections: e.connections, InFlight: e.inFlight, Duration: t.short(), Wire: wire,
-		Requests: uint64(max(1, t.members/e.connections)),
+	result, err := load.Run(ctx, load.Options{
+		Address: s.server.ISO, Connections: e.connections, InFlight: e.inFlight, Duration: t.short(),
+		Wire: func(c int) load.Wire { return fleet.wires[c] }, Requests: uint64(max(1, s.members/e.connections)),
 	})
 	if err != nil {
 		return err
 	}
+	s.open += result.Unanswered
 	starting, cancel := context.WithTimeout(ctx, startTime)
 	defer cancel()
-	if err := t.server.Kill(starting); err != nil {
+	if err := s.server.Kill(starting); err != nil {
 		return err
 	}
-	t.figure(readyFigure, "s", t.server.Took.Seconds())
+	t.figure(readyFigure, "s", s.server.Took.Seconds())
 	return nil
 }
 
-// verify stops the server and has it prove its books.
-func (t *trial) verify(ctx context.Context) error {
-	t.Step("proving the books", time.Second)
-	if err := t.stopServer(); err != nil {
-		return fmt.Errorf("stop the server: %w", err)
+// proveAll stops the servers and proves their books.
+func (t *trial) proveAll(ctx context.Context) error {
+	for _, s := range t.shops {
+		if err := t.follows(ctx, s); err != nil {
+			return err
+		}
+		t.Step("proving the books", time.Second+fillTime(s.members))
+		if err := s.stop(); err != nil {
+			return fmt.Errorf("stop the server: %w", err)
+		}
+		if err := t.prove(s); err != nil {
+			return fmt.Errorf("prove the books: %w", err)
+		}
+		if err := t.verify(ctx, s); err != nil {
+			return err
+		}
 	}
-	help, err := exec.CommandContext(ctx, t.Binary, "--help").CombinedOutput()
-	if err != nil {
-		return fmt.Errorf("%s --help: %w", t.Binary, err)
-	}
-	if !regexp.MustCompile(`(?m)^\s+verify\s`).Match(help) {
-		t.rep.Notes = append(t.rep.Notes, "The books were not proved: this tillgate has no command verify.")
-		return nil
-	}
-	said, err := exec.CommandContext(ctx, t.Binary, "verify", "--data", t.server.Dir).CombinedOutput()
-	text := strings.TrimSpace(string(said))
-	if err != nil {
-		t.rep.Failures = append(t.rep.Failures, fmt.Sprintf("tillgate verify: %v:\n%s", err, text))
-		return nil
-	}
-	t.rep.Notes = append(t.rep.Notes, "The books after it, by tillgate verify: "+text[strings.LastIndexByte(text, '\n')+1:])
 	return nil
+}
+
+// follows waits until a server that runs and has a PostgreSQL has brought
+// everything there, so that both can be compared.
+func (t *trial) follows(ctx context.Context, s *shop) error {
+	if s.server.Pid() == 0 || !slices.ContainsFunc(s.server.Env, func(e string) bool { return strings.HasPrefix(e, "TILLGATE_POSTGRES=") }) {
+		return nil
+	}
+	_, err := t.caughtUp(ctx, s)
+	return err
+}
+
+// prove holds the bench's own books against the ledger's.
+func (t *trial) prove(s *shop) error {
+	return t.Store.Read(s.server.Dir, func(l books.Ledger) error {
+		p, err := s.book.Prove(l, int(s.open))
+		if err != nil {
+			return err
+		}
+		if len(p.Findings) > 0 {
+			t.fail("the books of %s: %s (and %d more)", filepath.Base(s.server.Dir), strings.Join(p.Findings, "; "), p.More)
+			return nil
+		}
+		t.note("The bench's own books agree with the ledger: %d acknowledged operations, each there once, and the balances of %d members.", p.Entries, p.Members)
+		return nil
+	})
+}
+
+// verify has the stopped server prove its books by itself.
+func (t *trial) verify(ctx context.Context, s *shop) error {
+	cmd := exec.CommandContext(ctx, t.Binary, "verify", "--data", s.server.Dir)
+	cmd.Env = append(os.Environ(), s.server.Env...)
+	said, err := cmd.CombinedOutput()
+	text := strings.TrimSpace(string(said))
+	var exit *exec.ExitError
+	switch {
+	case errors.As(err, &exit):
+		t.fail("tillgate verify: %v:\n%s", err, text)
+	case err != nil:
+		return err
+	default:
+		t.note("The books after it, by tillgate verify: %s", text[strings.LastIndexByte(text, '\n')+1:])
+	}
+	return nil
+}
+
+func (t *trial) note(format string, args ...any) {
+	t.rep.Notes = append(t.rep.Notes, fmt.Sprintf(format, args...))
+}
+
+func (t *trial) fail(format string, args ...any) {
+	t.rep.Failures = append(t.rep.Failures, fmt.Sprintf(format, args...))
 }
 
 // evaluateTime is about what it takes to build and run the benchmark.
@@ -104,7 +155,7 @@ func (t *trial) evaluate(ctx context.Context) {
 		}
 	}
 	if err != nil {
-		t.rep.Notes = append(t.rep.Notes, fmt.Sprintf("Evaluating a basket was not measured (%v). By hand: %s", err, evaluateRun))
+		t.note("Evaluating a basket was not measured (%v). By hand: %s", err, evaluateRun)
 	}
 }
 
@@ -157,12 +208,11 @@ const (
 
 // doubts says what speaks against the figures.
 func (t *trial) doubts() {
-	note := func(format string, args ...any) { t.rep.Notes = append(t.rep.Notes, fmt.Sprintf(format, args...)) }
 	if load, err := strconv.ParseFloat(t.rep.Machine.Load, 64); err == nil && load > float64(t.rep.Machine.Cores)/2 {
-		note("The machine was busy with other things (load average %.1f): ratios still say something, figures don't.", load)
+		t.note("The machine was busy with other things (load average %.1f): ratios still say something, figures don't.", load)
 	}
 	if m := t.values(syncFigure).Median(); m < memorySync {
-		note("A sync that takes %.3f ms reaches no disk: nothing here is durable. Name another directory by --data.", m)
+		t.note("A sync that takes %.3f ms reaches no disk: nothing here is durable. Name another directory by --data.", m)
 	}
 }
 
@@ -170,7 +220,8 @@ func (t *trial) doubts() {
 const memorySync = 0.005
 
 // goals makes the table.
-func (t *trial) goals() {
+func (c *contest) goals() {
+	t := c.trial
 	goal := func(what, unit string, atMost bool, limit float64, figures report.Series, note string) {
 		t.rep.Goals = append(t.rep.Goals, report.Goal{What: what, Unit: unit, AtMost: atMost, Limit: limit, Figures: figures, Note: note})
 	}
@@ -196,5 +247,9 @@ func (t *trial) goals() {
 				fmt.Sprintf("%.0f × one sync", s.Over(syncs).Median()))
 		}
 	}
-	goal("start after kill -9", "s", true, 3, t.values(readyFigure), fmt.Sprintf("the goal is for 10⁶ members; here %d", t.members))
+	goal("throughput, many members ÷ few", "", false, 0.8, t.rates(evenLoad).Over(t.rates(smallLoad)),
+		fmt.Sprintf("the goal is for 10⁷ ÷ 10⁴; here %d ÷ %d", t.Members, t.Small))
+	goal("Zipf 1.2 over members ÷ even", "", false, 0.7, t.rates(zipfLoad).Over(t.rates(evenLoad)), "")
+	goal("projection into PostgreSQL ÷ bare COPY of the same rows", "", false, 0.5, t.values(projectFigure).Over(t.values(copyFigure)), "")
+	goal("start after kill -9", "s", true, 3, t.values(readyFigure), fmt.Sprintf("the goal is for 10⁶ members; here %d", t.Members))
 }

@@ -2,7 +2,10 @@ package trial
 
 import (
 	"fmt"
+	"slices"
 	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
 
 	"tillgate/bench/load"
 	"tillgate/bench/peer"
@@ -17,13 +20,21 @@ const (
 	emptyLoad  = "fasthttp's empty answer"
 	httpLoad   = "durable authorize, HTTP"
 	openSuffix = " at half"
+	evenLoad   = "authorize + void, members drawn evenly"
+	zipfLoad   = "authorize + void, members by Zipf 1.2"
+	hotLoad    = "authorize + void, one member"
+	smallLoad  = "authorize + void, fewer members"
+	bankLoad   = "the same hold by PostgreSQL"
 
-	syncFigure   = "one fdatasync of 4 KiB, median"
-	codecFigure  = "ISO 8583 decode + encode"
-	moovFigure   = "moov-io/iso8583 decode + encode"
-	readyFigure  = "start after kill -9"
-	timesFigure  = "ISO 8583 codec against moov-io/iso8583"
-	allocsFigure = "allocations of ISO 8583 decode + encode"
+	syncFigure    = "one fdatasync of 4 KiB, median"
+	codecFigure   = "ISO 8583 decode + encode"
+	moovFigure    = "moov-io/iso8583 decode + encode"
+	readyFigure   = "start after kill -9"
+	timesFigure   = "ISO 8583 codec against moov-io/iso8583"
+	allocsFigure  = "allocations of ISO 8583 decode + encode"
+	projectFigure = "projection into PostgreSQL"
+	copyFigure    = "bare COPY of the same rows"
+	indexFigure   = "COPY of the same rows into the same indexes"
 )
 
 func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
@@ -52,7 +63,7 @@ func (t *trial) loadNamed(name string, e edge, open bool) *report.Load {
 
 // enter adds a load's result. The cores are the processor time that a second
 // of the load has taken.
-func (t *trial) enter(name string, e edge, open bool, r *load.Result, server, client float64) {
+func (t *trial) enter(name string, e edge, open bool, r *load.Result, server, client float64) *report.Load {
 	l := t.loadNamed(name, e, open)
 	l.Rate = append(l.Rate, r.Rate())
 	for _, p := range report.Percents {
@@ -62,13 +73,51 @@ func (t *trial) enter(name string, e edge, open bool, r *load.Result, server, cl
 	l.Approved += r.Approved
 	l.Declined += r.Declined
 	l.Shed += r.Shed
-	l.Unanswered += r.Unanswered
+	l.Unanswered += r.Unanswered + r.Unsent
+	if t.all[name] == nil {
+		t.all[name] = hdrhistogram.Import(r.Latency.Export())
+	} else {
+		t.all[name].Merge(r.Latency)
+	}
+	l.Curve = curve(t.all[name])
+	l.Timeline = timeline(r)
+	return l
+}
+
+// drop takes a load out of the tables again.
+func (t *trial) drop(name string) {
+	delete(t.loads, name)
+	delete(t.all, name)
+	t.rep.Loads = slices.DeleteFunc(t.rep.Loads, func(l *report.Load) bool { return l.Name == name })
+}
+
+// curve is the latency by percentile, in milliseconds, at steps that double
+// the nines: what an HdrHistogram is drawn by.
+func curve(h *hdrhistogram.Histogram) (points []report.XY) {
+	for rest := 1.0; rest > 1/float64(max(2, h.TotalCount())); rest /= 1.35 {
+		points = append(points, report.XY{1 / rest, milliseconds(time.Duration(h.ValueAtQuantile(100 * (1 - rest))))})
+	}
+	return append(points, report.XY{float64(max(2, h.TotalCount())), milliseconds(time.Duration(h.Max()))})
+}
+
+// timeline is how a run went over time.
+func timeline(r *load.Result) (points []report.Moment) {
+	if r.Timeline == nil {
+		return nil
+	}
+	for _, p := range r.Timeline.Points(time.Hour * 24) {
+		points = append(points, report.Moment{
+			At: p.At.Seconds(), Rate: float64(p.Answers) / r.Timeline.Slot.Seconds(),
+			P50: milliseconds(p.P50), P99: milliseconds(p.P99), Max: milliseconds(p.Most),
+		})
+	}
+	return points
 }
 
 // codecs compares the codec with moov's on the message that the load sends.
 func (t *trial) codecs(r int) error {
 	t.Step(fmt.Sprintf("repeat %d: codecs", r+1), 2*t.short())
-	message, err := isoAuthorize(0, 0, func(uint64) uint64 { return firstCard })
+	message, err := isoAuthorize(0, 0, func(uint64) uint64 { return cardOf(0) })
 	if err != nil {
 		return err
 	}

@@ -76,10 +76,14 @@ func cpu(pid int) time.Duration {
 	return time.Duration(sum) * time.Second / ticks
 }
 
-// peakMemory is the most memory that a process has had, in MiB; 0 where that
-// can't be learned.
-func peakMemory(pid int) float64 {
-	kb, err := strconv.ParseInt(strings.TrimSuffix(procValue(fmt.Sprintf("/proc/%d/status", pid), "VmHWM"), " kB"), 10, 64)
+// peakMemory is the most memory that a process has had, memory what it has, in
+// MiB; 0 where that can't be learned.
+func peakMemory(pid int) float64 { return memoryAs(pid, "VmHWM") }
+
+func memory(pid int) float64 { return memoryAs(pid, "VmRSS") }
+
+func memoryAs(pid int, name string) float64 {
+	kb, err := strconv.ParseInt(strings.TrimSuffix(procValue(fmt.Sprintf("/proc/%d/status", pid), name), " kB"), 10, 64)
 	if err != nil {
 		return 0
 	}

@@ -26,28 +26,28 @@ var lines = []protocol.Line{
 	{ID: "2", SKU: "4602", Category: "pastry", Quantity: 2000, Price: 30_000, Amount: 60_000},
 }
 
-// Programme is what is published before the run.
+// Programme is what is published before the run. Holds outlive it: what expires
+// by itself would be no entry of the bench's books.
 const Programme = `program: bench
 currency: KZT
 earn: {rules: [{name: base, give: {percent: 10}}]}
 redeem: {cap: 50}
+holds: {default: 24h}
 `
 
-// funds is the purchase by which a member gets the first points: 10 % of it
-// pay for as many holds as one account can have.
-const funds = 100 * redeemed * 10
+// points are what every member has at the beginning: nobody runs out of them.
+const points = 1_000_000_000
 
-const (
-	firstCard  = 7701_0000_0000_0000 // of the members' card numbers
-	firstPhone = 7701_000_0000
-)
+// firstCard is the first of the members' card numbers.
+const firstCard = 7701_0000_0000_0000
+
+// cardOf is a member's card number.
+func cardOf(member int) uint64 { return firstCard + uint64(member) }
 
 // Marks in templates, where numbers and ids are put in.
 const (
-	cardMark  = "5555555555555555"
-	keyMark   = "888888888888"
-	phoneMark = "77777777777"
-	idMark    = "MEMBERMEMBERM"
+	cardMark = "5555555555555555"
+	keyMark  = "888888888888"
 	// DE7, DE11, DE12 and DE13, which stand one after the other.
 	timeMark = "1231235958" + "654321" + "235959" + "1231"
 )
@@ -74,18 +74,6 @@ func httpAuthorize(run, connection int, card func(n uint64) uint64) (*load.Templ
 	return t, errors.Join(err, t.Number(cardMark, card))
 }
 
-// httpEnrol registers the members that phone gives.
-func httpEnrol(run, connection int, phone func(n uint64) uint64) (*load.Template, error) {
-	t, err := httpTemplate("/v1/members", `{"phone":"+`+phoneMark+`"}`, run, connection)
-	return t, errors.Join(err, t.Number(phoneMark, phone))
-}
-
-// httpCard gives the members that id writes the cards that card gives.
-func httpCard(run, connection int, id func(dst []byte, n uint64), card func(n uint64) uint64) (*load.Template, error) {
-	t, err := httpTemplate("/v1/members/"+idMark+"/cards", `{"number":"`+cardMark+`"}`, run, connection)
-	return t, errors.Join(err, t.Text(idMark, id), t.Number(cardMark, card))
-}
-
 // isoMessage makes a message whose time and STAN are those of each request.
 func isoMessage(mti string, run, connection int, fill func(m *iso8583.Message, tlv *iso8583.TLVs) error) (*load.Template, error) {
 	c := iso8583.NewCodec(iso8583.Profile{})
@@ -100,28 +88,7 @@ func isoMessage(mti string, run, connection int, fill func(m *iso8583.Message, t
 	var tlv iso8583.TLVs
 	err = errors.Join(err, fill(m, &tlv))
 	t := load.NewTemplate(c.AppendMessage(nil, m))
-	return t, errors.Join(err, t.Text(timeMark, clock(time.Now().UTC())))
-}
-
-// clock writes time and STAN of the n-th message. When the STANs of a terminal
-// have all been used the time is another one, and they begin anew: duplicates
-// are told by terminal, time and STAN together.
-func clock(base time.Time) func(dst []byte, n uint64) {
-	stamp, turn := base.Format("0102150405"), uint64(0)
-	return func(dst []byte, n uint64) {
-		if n/load.STANs != turn {
-			turn = n / load.STANs
-			stamp = base.Add(time.Duration(turn) * time.Second).Format("0102150405")
-		}
-		copy(dst, stamp)
-		stan := n % load.STANs
-		for i := 15; i >= 10; i-- {
-			dst[i] = '0' + byte(stan%10)
-			stan /= 10
-		}
-		copy(dst[16:], stamp[4:])
-		copy(dst[22:], stamp[:4])
-	}
+	return t, errors.Join(err, t.Text(timeMark, load.Clock(time.Now().UTC())))
 }
 
 // isoAuthorize holds points of the members that card gives.
@@ -129,15 +96,6 @@ func isoAuthorize(run, connection int, card func(n uint64) uint64) (*load.Templa
 	t, err := isoMessage("0100", run, connection, func(m *iso8583.Message, tlv *iso8583.TLVs) error {
 		tlv.Add(iso8583.TagIdentifierKind, "CARD").Add(iso8583.TagIdentifier, cardMark).Add(iso8583.TagRedeem, strconv.Itoa(redeemed))
 		return errors.Join(m.SetInt(4, total), m.SetBasket(lines), tlv.Into(m, 48))
-	})
-	return t, errors.Join(err, t.Number(cardMark, card))
-}
-
-// isoFund sells to the members that card gives what brings them their points.
-func isoFund(run, connection int, card func(n uint64) uint64) (*load.Template, error) {
-	t, err := isoMessage("0200", run, connection, func(m *iso8583.Message, tlv *iso8583.TLVs) error {
-		tlv.Add(iso8583.TagIdentifierKind, "CARD").Add(iso8583.TagIdentifier, cardMark)
-		return errors.Join(m.SetInt(4, funds), tlv.Into(m, 48))
 	})
 	return t, errors.Join(err, t.Number(cardMark, card))
 }

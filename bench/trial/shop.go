@@ -7,90 +7,81 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"time"
 
+	"tillgate/bench/books"
 	"tillgate/bench/load"
+	"tillgate/bench/rig"
 	"tillgate/protocol/iso8583"
 )
 
-// counters is how many connections set up the shop and void holds.
-const counters = 64
-
-// memberID is a member's id as the edges tell it.
-type memberID [13]byte
-
-// shop publishes the programme and makes the members, each with a card and
-// points: as many as divide evenly among the counters.
-func (t *trial) shop(ctx context.Context) error {
-	t.Step(fmt.Sprintf("making %d members", t.Members), t.setupTime())
-	if err := t.publish(ctx); err != nil {
-		return err
-	}
-	each := (t.Members + counters - 1) / counters
-	t.members = each * counters
-	ids := make([]memberID, t.members)
-	at := func(connection int, n uint64) uint64 { return uint64(connection*each) + n }
-	number := func(first uint64, connection int) func(n uint64) uint64 {
-		return func(n uint64) uint64 { return first + at(connection, n) }
-	}
-	err := t.serve(ctx, "register", t.server.HTTP, uint64(each), func(run, c int) (load.Wire, error) {
-		tmpl, err := httpEnrol(run, c, number(firstPhone, c))
-		return &load.HTTP{Request: tmpl.Append, Answered: func(n uint64, status int, body []byte) {
-			const before = `{"id":"`
-			if status < 300 && bytes.HasPrefix(body, []byte(before)) {
-				copy(ids[at(c, n)][:], body[len(before):])
-			}
-		}}, err
-	})
-	if err != nil {
-		return err
-	}
-	err = t.serve(ctx, "give cards", t.server.HTTP, uint64(each), func(run, c int) (load.Wire, error) {
-		id := func(dst []byte, n uint64) { copy(dst, ids[at(c, n)][:]) }
-		tmpl, err := httpCard(run, c, id, number(firstCard, c))
-		return &load.HTTP{Request: tmpl.Append}, err
-	})
-	if err != nil {
-		return err
-	}
-	return t.serve(ctx, "give points", t.server.ISO, uint64(each), func(run, c int) (load.Wire, error) {
-		tmpl, err := isoFund(run, c, number(firstCard, c))
-		return &load.ISO{Request: tmpl.Append}, err
-	})
+// Store reaches the files of a server that does not run.
+type Store interface {
+	// Fill makes members with a card and points each in a new data directory
+	// and tells how many there are so far.
+	Fill(ctx context.Context, dir string, members int, points int64, card func(member int) uint64, done func(int)) error
+	// Read lets use compare what the server has booked.
+	Read(dir string, use func(books.Ledger) error) error
 }
 
-// serve has the counters send so many requests each; all must be approved.
-func (t *trial) serve(ctx context.Context, what, address string, each uint64, wire func(run, connection int) (load.Wire, error)) error {
-	if each == 0 {
-		return nil
-	}
-	t.runs++
-	wires := make([]load.Wire, counters)
-	for c := range wires {
-		var err error
-		if wires[c], err = wire(t.runs, c); err != nil {
-			return err
-		}
-	}
-	r, err := load.Run(ctx, load.Options{
-		Address: address, Connections: counters, InFlight: isoInFlight, Requests: each,
-		Wire: func(c int) load.Wire { return wires[c] },
-	})
+// shop is a server with its members and the bench's books of it.
+type shop struct {
+	server  *rig.Server
+	members int
+	book    *books.Book
+	open    int64 // requests that were never answered
+	asked   int64 // that were
+}
+
+// startTime bounds a start of the server: far longer than any goal, so that a
+// slow one is told as a figure and not as a failure.
+const startTime = time.Minute
+
+// openShop makes the members and starts a server for them with the programme
+// in force.
+func (t *trial) openShop(ctx context.Context, name string, members int, env ...string) (*shop, error) {
+	s := &shop{members: members, book: books.New(members, points)}
+	s.server = &rig.Server{Binary: t.Binary, Dir: filepath.Join(t.dir, name), Plain: true, Env: env}
+	t.shops = append(t.shops, s)
+	t.Step(fmt.Sprintf("making %d members", members), fillTime(members))
+	begun := time.Now()
+	err := t.Store.Fill(ctx, s.server.Dir, members, points, cardOf, func(n int) { t.live("%d of %d members", n, members) })
 	if err != nil {
-		return fmt.Errorf("%s: %w", what, err)
+		return s, err
 	}
-	t.asked += r.Answers()
-	if bad := r.Declined + r.Shed + r.Unanswered; bad > 0 {
-		return fmt.Errorf("%s: %d approved, %d declined, %d shed, %d not answered; all should be approved",
-			what, r.Approved, r.Declined, r.Shed, r.Unanswered)
+	if members >= MaxMembers/10 {
+		t.figure(fmt.Sprintf("making %d members in the files", members), "s", time.Since(begun).Seconds())
 	}
-	return nil
+	if s.server.HTTP, err = rig.FreePort(); err != nil {
+		return s, err
+	}
+	if s.server.ISO, err = rig.FreePort(); err != nil {
+		return s, err
+	}
+	// It is alive, and ready only when a programme is published.
+	s.server.Ready = "/healthz"
+	starting, cancel := context.WithTimeout(ctx, startTime)
+	defer cancel()
+	err = s.server.Start(starting)
+	s.server.Ready = ""
+	if err != nil {
+		return s, err
+	}
+	return s, s.publish(ctx)
+}
+
+// stop asks the server to end, whether or not the trial was interrupted.
+func (s *shop) stop() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 25*time.Second)
+	defer cancel()
+	return s.server.Stop(ctx)
 }
 
 // publish puts the programme in force.
-func (t *trial) publish(ctx context.Context) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPut, "http://"+t.server.HTTP+"/v1/program", strings.NewReader(Programme))
+func (s *shop) publish(ctx context.Context) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPut, "http://"+s.server.HTTP+"/v1/program", strings.NewReader(Programme))
 	if err != nil {
 		return err
 	}
@@ -118,80 +109,133 @@ func mix(x uint64) uint64 {
 	return x ^ x>>31
 }
 
-// card draws a member for each request of a connection.
-func (t *trial) card(run, connection int) func(n uint64) uint64 {
+// draw draws a member for each request of a connection.
+func (s *shop) draw(run, connection int) func(n uint64) int {
 	seed := mix(uint64(run)<<32 | uint64(connection))
-	members := uint64(t.members)
-	return func(n uint64) uint64 { return firstCard + mix(seed+n)%members }
+	members := uint64(s.members)
+	return func(n uint64) int { return int(mix(seed+n) % members) }
 }
 
-// isoWire makes authorizations over ISO/TCP.
-func (t *trial) isoWire(run int, e edge, holds [][]holdID) (func(int) load.Wire, error) {
-	wires := make([]load.Wire, e.connections)
-	for c := range wires {
-		tmpl, err := isoAuthorize(run, c, t.card(run, c))
+// hold is one that was made, and by whom.
+type hold struct {
+	id     books.ID
+	member int
+}
+
+// fleet is the connections of a load, and what their answers brought.
+type fleet struct {
+	wires []load.Wire
+	holds [][]hold
+	// after says what was wrong, where the wires know; nil asks nobody.
+	after func() string
+}
+
+// wireMaker makes the connections of a run.
+type wireMaker func(run int, e edge) (*fleet, error)
+
+// made notes an acknowledged hold.
+func (f *fleet) made(c int, page *books.Page, id []byte, member int) {
+	if parsed, ok := books.ParseID(id); ok {
+		page.Entry(parsed, books.Authorize, member, -redeemed, redeemed)
+		f.holds[c] = append(f.holds[c], hold{parsed, member})
+	}
+}
+
+// isoAuthorizes makes authorizations over ISO/TCP.
+func (s *shop) isoAuthorizes(run int, e edge) (*fleet, error) {
+	f := &fleet{holds: make([][]hold, e.connections)}
+	for c := range e.connections {
+		draw, page := s.draw(run, c), s.book.Page()
+		tmpl, err := isoAuthorize(run, c, func(n uint64) uint64 { return cardOf(draw(n)) })
 		if err != nil {
 			return nil, err
 		}
-		wires[c] = &load.ISO{Request: tmpl.Append, Answered: func(_ uint64, m *iso8583.Message) {
+		f.wires = append(f.wires, &load.ISO{Request: tmpl.Append, Answered: func(n uint64, m *iso8583.Message) {
 			// An echo is the request itself, which names no hold.
-			if id := m.Get(37); len(id) == len(holdID{}) && bytes.HasPrefix(m.Get(39), []byte("0")) {
-				holds[c] = append(holds[c], holdID(id))
+			if bytes.HasPrefix(m.Get(39), []byte("0")) {
+				f.made(c, page, m.Get(37), draw(n))
 			}
-		}}
+		}})
 	}
-	return func(c int) load.Wire { return wires[c] }, nil
+	return f, nil
 }
 
-// httpWire makes authorizations over HTTP.
-func (t *trial) httpWire(run int, e edge, holds [][]holdID) (func(int) load.Wire, error) {
-	wires := make([]load.Wire, e.connections)
-	for c := range wires {
-		tmpl, err := httpAuthorize(run, c, t.card(run, c))
+// httpAuthorizes makes authorizations over HTTP.
+func (s *shop) httpAuthorizes(run int, e edge) (*fleet, error) {
+	f := &fleet{holds: make([][]hold, e.connections)}
+	for c := range e.connections {
+		draw, page := s.draw(run, c), s.book.Page()
+		tmpl, err := httpAuthorize(run, c, func(n uint64) uint64 { return cardOf(draw(n)) })
 		if err != nil {
 			return nil, err
 		}
-		wires[c] = &load.HTTP{Request: tmpl.Append, Answered: func(_ uint64, status int, body []byte) {
+		f.wires = append(f.wires, &load.HTTP{Request: tmpl.Append, Answered: func(n uint64, status int, body []byte) {
 			const before = `{"id":"`
-			if status < 300 && len(body) > len(before)+len(holdID{}) && bytes.HasPrefix(body, []byte(before)) {
-				holds[c] = append(holds[c], holdID(body[len(before):]))
+			if status < 300 && len(body) > len(before)+books.IDLength && bytes.HasPrefix(body, []byte(before)) {
+				f.made(c, page, body[len(before):][:books.IDLength], draw(n))
 			}
-		}}
+		}})
 	}
-	return func(c int) load.Wire { return wires[c] }, nil
+	return f, nil
 }
+
+// counters is how many connections void holds.
+const counters = 64
 
 // void releases the holds of the last load and waits until the server is calm.
 // A few that don't divide evenly among the counters stay.
-func (t *trial) void(ctx context.Context, r int) error {
-	var all []holdID
+func (t *trial) void(ctx context.Context, r int, s *shop) error {
+	var all []hold
 	for _, some := range t.holds {
 		all = append(all, some...)
 	}
 	t.holds = nil
 	t.Step(fmt.Sprintf("repeat %d: voiding %d holds", r+1, len(all)), t.Length)
 	each := len(all) / counters
-	err := t.serve(ctx, "void", t.server.ISO, uint64(each), func(run, c int) (load.Wire, error) {
+	if each == 0 {
+		return nil
+	}
+	t.runs++
+	var wires []load.Wire
+	for c := range counters {
 		mine := all[c*each:][:each]
-		tmpl, err := isoVoid(run, c, func(dst []byte, n uint64) { copy(dst, mine[n][:]) })
-		return &load.ISO{Request: tmpl.Append}, err
+		tmpl, err := isoVoid(t.runs, c, func(dst []byte, n uint64) { mine[n].id.Text(dst) })
+		if err != nil {
+			return err
+		}
+		page := s.book.Page()
+		wires = append(wires, &load.ISO{Request: tmpl.Append, Answered: func(n uint64, m *iso8583.Message) {
+			if string(m.Get(39)) == "00" {
+				page.Entry(mine[n].id, books.Release, mine[n].member, redeemed, -redeemed)
+			}
+		}})
+	}
+	result, err := load.Run(ctx, load.Options{
+		Address: s.server.ISO, Connections: len(wires), InFlight: isoInFlight, Requests: uint64(each),
+		Wire: func(c int) load.Wire { return wires[c] },
 	})
 	if err != nil {
-		return err
+		return fmt.Errorf("void: %w", err)
 	}
-	return t.calm(ctx)
+	s.asked += result.Answers()
+	s.open += result.Unanswered
+	if bad := result.Declined + result.Shed + result.Unanswered; bad > 0 {
+		return fmt.Errorf("void: %d approved, %d declined, %d shed, %d not answered; all should be approved",
+			result.Approved, result.Declined, result.Shed, result.Unanswered)
+	}
+	return t.calm(ctx, s)
 }
 
 // calm waits until the server has nothing to do any more, compactions among
 // it, for at most some seconds: what is measured next should not pay for what
 // was before.
-func (t *trial) calm(ctx context.Context) error {
+func (t *trial) calm(ctx context.Context, s *shop) error {
 	const look, most = 100 * time.Millisecond, 5 * time.Second
 	tick := time.NewTicker(look)
 	defer tick.Stop()
 	last := time.Duration(-1)
 	for begun := time.Now(); time.Since(begun) < most; {
-		now := cpu(t.server.Pid())
+		now := cpu(s.server.Pid())
 		if last >= 0 && now-last <= look/10 {
 			return nil
 		}

@@ -1,9 +1,8 @@
 package trial
 
 import (
-	"encoding/json"
+	"context"
 	"errors"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -14,7 +13,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tillgate/bench/load"
-	"tillgate/bench/peer"
 	"tillgate/bench/report"
 	"tillgate/protocol"
 	"tillgate/protocol/iso8583"
@@ -94,22 +92,11 @@ func TestHTTPRequestsSayWhatIsMeant(t *testing.T) {
 	code, field, _ := protocol.Validate(&r)
 	require.Equal(t, protocol.Approved, code, field)
 	require.Equal(t, "7701000000000042", r.Member.Value)
-
-	tmpl, err = httpCard(3, 0, func(dst []byte, _ uint64) { copy(dst, "ABCDEFGHJKMNP") }, func(uint64) uint64 { return firstCard })
-	require.NoError(t, err)
-	require.Contains(t, string(tmpl.Append(nil, 0)), "/v1/members/ABCDEFGHJKMNP/cards ")
-	tmpl, err = httpEnrol(4, 0, func(n uint64) uint64 { return firstPhone + n })
-	require.NoError(t, err)
-	require.Contains(t, string(tmpl.Append(nil, 12)), `{"phone":"+77010000012"}`)
 }
 
 func TestOtherISORequests(t *testing.T) {
 	c := iso8583.NewCodec(iso8583.Profile{})
 	m := iso8583.NewMessage(c)
-	fund, err := isoFund(1, 0, func(uint64) uint64 { return firstCard })
-	require.NoError(t, err)
-	require.True(t, c.Decode(fund.Append(nil, 0), m).OK())
-	require.Equal(t, "0200", m.MTI())
 	void, err := isoVoid(1, 0, func(dst []byte, _ uint64) { copy(dst, "0C0000000005") })
 	require.NoError(t, err)
 	require.True(t, c.Decode(void.Append(nil, 0), m).OK())
@@ -118,16 +105,16 @@ func TestOtherISORequests(t *testing.T) {
 
 // Members are drawn evenly, so that no account fills up with holds.
 func TestMembersAreDrawnEvenly(t *testing.T) {
-	x := &trial{members: 1000}
-	draw := x.card(3, 9)
-	drawn := map[uint64]int{}
+	x := &shop{members: 1000}
+	draw := x.draw(3, 9)
+	drawn := map[int]int{}
 	for n := range uint64(10_000) {
 		drawn[draw(n)]++
 	}
 	require.Len(t, drawn, 1000)
-	for card, n := range drawn {
-		require.GreaterOrEqual(t, card, uint64(firstCard))
-		require.Less(t, card, uint64(firstCard+1000))
+	for member, n := range drawn {
+		require.GreaterOrEqual(t, member, 0)
+		require.Less(t, member, 1000)
 		require.Less(t, n, 40)
 	}
 }
@@ -155,58 +142,16 @@ func TestBenchmarkOutputIsRead(t *testing.T) {
 	require.Error(t, x.evaluated("PASS\n"))
 }
 
-// A trial as short as can be against the real server: everything is measured,
-// nothing is declined, and the books add up.
-func TestTrial(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it builds and runs the server; leave out -short")
-	}
-	dir := t.TempDir()
-	binary := build(t, dir)
-	var steps []string
-	rep, err := Run(t.Context(), Options{
-		Binary: binary, Data: filepath.Join(dir, "data"), HTTP: true, ISO: true, Members: 1000,
-		Length: 500 * time.Millisecond, Repeats: 2, Connections: 8, InFlight: 4, Rate: 400,
-		Peer: peer.Command(itself), Log: os.Stderr, Step: func(name string, _ time.Duration) { steps = append(steps, name) },
-	})
-	require.NoError(t, err)
-	require.Empty(t, rep.Failures)
-	require.Len(t, rep.Loads, 7)
-	for _, l := range rep.Loads {
-		require.Len(t, l.Rate, 2, l.Name)
-		require.Positive(t, l.Rate.Least(), l.Name)
-		require.Zero(t, l.Declined+l.Shed+l.Unanswered, l.Name)
-	}
-	for _, g := range rep.Goals {
-		if g.Note != "by go test" {
-			require.NotEqual(t, report.NotMeasured, g.Verdict(), g.What)
-		}
-	}
-	require.Contains(t, strings.Join(rep.Notes, "\n"), "verify")
-	require.NotEmpty(t, steps)
-	left, err := os.ReadDir(filepath.Join(dir, "data"))
-	require.NoError(t, err)
-	require.Empty(t, left, "nothing stays behind")
-	text, err := json.Marshal(rep)
-	require.NoError(t, err)
-	require.Contains(t, string(text), `"latency_ms"`)
-}
+// noStore makes no members: what is tested ends before any is asked for.
+type noStore struct{ Store }
 
-// A server that declines what it is asked fails the trial before anything is
-// measured.
-func TestDeclinesAreNotHidden(t *testing.T) {
-	addr := serveHTTP(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusConflict) })
-	x := &trial{}
-	err := x.serve(t.Context(), "register", addr, 1, func(run, c int) (load.Wire, error) {
-		tmpl, err := httpEnrol(run, c, func(uint64) uint64 { return firstPhone })
-		return &load.HTTP{Request: tmpl.Append}, err
-	})
-	require.ErrorContains(t, err, "64 declined")
+func (noStore) Fill(context.Context, string, int, int64, func(int) uint64, func(int)) error {
+	return nil
 }
 
 func TestServerThatDoesNotStart(t *testing.T) {
 	data := t.TempDir()
-	_, err := Run(t.Context(), Options{Binary: "false", Data: data, ISO: true, Members: 1000, Length: time.Second, Repeats: 1, Peer: itself})
+	_, err := Run(t.Context(), Options{Binary: "false", Data: data, ISO: true, Members: 1000, Length: time.Second, Repeats: 1, Peer: itself, Store: noStore{}})
 	require.ErrorContains(t, err, "ended before it was ready")
 	left, readErr := os.ReadDir(data)
 	require.NoError(t, errors.Join(readErr))

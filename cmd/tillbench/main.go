@@ -5,6 +5,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -69,10 +70,15 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 var errWorthless = errors.New("the run failed, its figures are worth nothing: see above")
 
 func measure(ctx context.Context, c *call, stdout, stderr io.Writer) error {
-	c.Log, c.Peer = stderr, peer.Self
+	c.Log, c.Peer, c.Store = stderr, peer.Self, store{}
 	p := showProgress(stderr, c.Expected())
-	c.Step = p.step
-	rep, err := trial.Run(ctx, c.Options)
+	c.Step, c.Live = p.step, p.live
+	beside, err := startServices(ctx, c, p.step)
+	var rep *report.Report
+	if err == nil {
+		rep, err = trial.Run(ctx, c.Options)
+	}
+	err = errors.Join(err, beside.stop())
 	p.end()
 	if err != nil {
 		return err
@@ -85,10 +91,23 @@ func measure(ctx context.Context, c *call, stdout, stderr io.Writer) error {
 			return err
 		}
 	}
+	if c.html != "" {
+		if err := writeHTML(c.html, rep); err != nil {
+			return err
+		}
+	}
 	if len(rep.Failures) > 0 {
 		return errWorthless
 	}
 	return nil
+}
+
+func writeHTML(path string, rep *report.Report) error {
+	var page bytes.Buffer
+	if err := rep.HTML(&page); err != nil {
+		return err
+	}
+	return os.WriteFile(path, page.Bytes(), 0o644)
 }
 
 func writeJSON(path string, rep *report.Report) error {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"os"
 	"sync"
@@ -10,13 +11,18 @@ import (
 	"golang.org/x/term"
 )
 
-// progress is a bar where the output is a terminal, and nothing elsewhere.
+// progress is a bar where the output is a terminal, in a file or pipe a line for
+// each step and every minute of it, and nothing where nobody looks.
 // The steps are told with their expected length; the bar moves by time within
 // a step and never past its end, so that it shows what is left honestly.
 type progress struct {
 	bar *progressbar.ProgressBar
 
+	lines io.Writer // where there is no terminal
+
 	mu    sync.Mutex
+	name  string        // the step
+	told  time.Time     // the newest line
 	begun time.Time     // the step
 	long  time.Duration // the step
 	done  time.Duration // all steps before it
@@ -28,7 +34,11 @@ type progress struct {
 func showProgress(w io.Writer, expected time.Duration) *progress {
 	p := &progress{stop: make(chan struct{})}
 	f, ok := w.(*os.File)
-	if !ok || !term.IsTerminal(int(f.Fd())) {
+	switch {
+	case !ok:
+		return p
+	case !term.IsTerminal(int(f.Fd())):
+		p.lines = w
 		return p
 	}
 	p.bar = progressbar.NewOptions64(int64(expected/time.Millisecond), progressbar.OptionSetWriter(w),
@@ -52,11 +62,30 @@ func showProgress(w io.Writer, expected time.Duration) *progress {
 func (p *progress) step(name string, expected time.Duration) {
 	p.mu.Lock()
 	p.done += p.long
-	p.begun, p.long = time.Now(), expected
+	p.begun, p.long, p.name, p.told = time.Now(), expected, name, time.Now()
 	p.mu.Unlock()
+	if p.lines != nil {
+		fmt.Fprintf(p.lines, "%s\n", name)
+	}
 	if p.bar != nil {
 		p.bar.Describe(name)
 		p.draw()
+	}
+}
+
+// live tells how the step comes on.
+func (p *progress) live(what string) {
+	p.mu.Lock()
+	name, due := p.name, time.Since(p.told) > time.Minute
+	if due {
+		p.told = time.Now()
+	}
+	p.mu.Unlock()
+	switch {
+	case p.bar != nil:
+		p.bar.Describe(name + ": " + what)
+	case p.lines != nil && due:
+		fmt.Fprintf(p.lines, "%s: %s\n", name, what)
 	}
 }
 
