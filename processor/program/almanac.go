@@ -57,7 +57,7 @@ type moment struct {
 // moment takes a time apart.
 func (a *almanac) moment(at int64) moment {
 	day := a.dayOf(at)
-	m := moment{day: day, weekday: uint8(floorMod(int64(day)+3, 7))} // 1970-01-01 was a Thursday
+	m := moment{day: day, weekday: weekdayOf(int64(day))}
 	if at >= a.from && at < a.to {
 		m.minute = int32((at - a.from) / (60 * second))
 		return m

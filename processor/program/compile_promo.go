@@ -56,6 +56,9 @@ func (c *compiler) promoEntry(path string, b object) {
 	if e.from != 0 && e.until != 0 && e.from > e.until {
 		c.fail(b.at("until"), "the last day is before the first, so it can never be used; exchange them")
 	}
+	if c.p.dated && e.until != 0 && c.p.effective >= (int64(e.until)+2)*daySeconds*second {
+		c.fail(b.at("until"), "its last day is over in every time zone when the programme comes into force (effective_from), so it can never be used; correct one of the two")
+	}
 	e.goods = c.goods(b.at("goods"), b.get("goods"))
 	if lot := b.get("lot"); lot != nil {
 		e.own, e.lotAfter, e.lotLife = c.giftLot(b.at("lot"), lot)

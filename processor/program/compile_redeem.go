@@ -64,10 +64,12 @@ func (c *compiler) spendCap(path string, n *node) {
 	if !b.has("when") && !b.has("goods") {
 		c.fail(path, "it would always be used instead of redeem.cap; change that, or add when or goods")
 	}
-	c.p.redeem.caps = append(c.p.redeem.caps, spendCap{
+	one := spendCap{
 		name:  path,
 		when:  c.when(b.at("when"), b.get("when"), false),
 		goods: c.goods(b.at("goods"), b.get("goods")),
 		rate:  b.percent("cap"),
-	})
+	}
+	c.spendCapNever(b, &one)
+	c.p.redeem.caps = append(c.p.redeem.caps, one)
 }

@@ -93,42 +93,6 @@ func (c *compiler) ceilings(o object) []ceiling {
 // never reads the goods that a section leaves alone.
 func (c *compiler) never(o object) int { return c.goods(o.at("never"), o.get("never")) }
 
-// neverMatches refuses a rule whose goods the section leaves alone.
-func (c *compiler) neverMatches(h *ruleHead, never int) {
-	if never == all || h.goods == all || h.body.r == nil {
-		return
-	}
-	if c.within(&c.p.selectors[h.goods], &c.p.selectors[never]) {
-		c.fail(h.body.at("goods"), "all of these goods are under `never`, so the rule can never match; take them out of one of the two")
-	}
-}
-
-// within reports whether everything that one selector picks is picked by the
-// other. It may miss some such pairs, and never claims a wrong one.
-func (c *compiler) within(inner, outer *selector) bool {
-	if outer.priced && !(inner.priced && inner.priceFrom >= outer.priceFrom && inner.priceBelow <= outer.priceBelow) {
-		return false
-	}
-	pairs := [][2]*set{
-		{&inner.sku, &outer.sku}, {&inner.category, &outer.category}, {&inner.brand, &outer.brand},
-		{&inner.supplier, &outer.supplier}, {&inner.tag, &outer.tag},
-	}
-	for _, p := range pairs {
-		if p[1].empty() {
-			continue
-		}
-		if p[0].empty() {
-			return false
-		}
-		for _, name := range p[0].list {
-			if !p[1].has(name) {
-				return false
-			}
-		}
-	}
-	return true
-}
-
 // Bounds of `multiply`, so that a figure never needs more than 127 bits.
 const (
 	maxMultiplies = 4

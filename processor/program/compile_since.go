@@ -179,16 +179,3 @@ func (c *compiler) circular(goal, at, depth int) bool {
 }
 
 // neverSince refuses conditions that look back, beside one on the first
-// purchase.
-func neverSince(w *cond) bool {
-	first, back := false, false
-	for i := range w.checks {
-		switch c := &w.checks[i]; c.kind {
-		case factFirst:
-			first = c.want
-		case factBought, factSinceReached:
-			back = true
-		}
-	}
-	return first && back
-}

@@ -252,10 +252,13 @@ func (c *compiler) birthday(path string, n *node) check {
 	}
 }
 
+// zeroTerm is a term of no time; 0d, 0mo and 0y are today.
+var zeroTerm = regexp.MustCompile(`^0+(s|m|h)$`)
+
 // window reads the term of a window, which may not be empty.
 func (c *compiler) window(o object, name string, only ...Unit) Term {
 	t := o.term(name, maxWindow, only...)
-	if n := o.get(name); n != nil && t.Zero() && !t.calendar() && termForm.MatchString(n.text) {
+	if n := o.get(name); n != nil && zeroTerm.MatchString(n.text) {
 		c.fail(o.at(name), "a window of no time holds nothing; write a longer one, or 0d for today")
 	}
 	return t
@@ -328,27 +331,4 @@ func (c *compiler) receiptHas(path string, n *node) check {
 		out.quantity = v
 	}
 	return out
-}
-
-// contradictions refuses conditions that can't hold together.
-func (c *compiler) contradictions(path string, w *cond) {
-	var within, before *check
-	first := false
-	for i := range w.checks {
-		one := &w.checks[i]
-		switch one.kind {
-		case factLastWithin:
-			within = one
-		case factLastBefore:
-			before = one
-		case factFirst:
-			first = one.want
-		}
-	}
-	if first && (within != nil || before != nil) || neverSince(w) {
-		c.fail(path, "a first purchase has none before it, so this can never match; keep one of the conditions")
-	}
-	if within != nil && before != nil && within.within.longest() <= before.within.longest() {
-		c.fail(path, "no purchase is both as near and as far, so this can never match; make last_purchase_within the longer term")
-	}
 }
