@@ -10,10 +10,15 @@ TESTFLAGS ?=           # more flags for go test: make test TESTFLAGS='-run Hold 
 PKG       ?= ./...     # packages to test, race and fuzz: make test PKG=./ledger/...
 FUZZTIME  ?= 20s       # time for each fuzzer
 BENCHFLAGS ?=          # more flags for tillbench
+SEED      ?=           # the seed that a simulation begins with: make simulate SEED=7
+SEEDS     ?= $(if $(strip $(SEED)),1,200) # how many it plays
+MUTANTFLAGS ?=         # more flags for tillmutants: make mutants MUTANTFLAGS='--only switch'
 
 # Comments after a value leave blanks in it.
 override PKG := $(strip $(PKG))
 override FUZZTIME := $(strip $(FUZZTIME))
+override SEEDS := $(strip $(SEEDS))
+override SEED := $(strip $(SEED))
 
 LINT_VERSION := v2.15.0
 LINT := bin/golangci-lint-$(LINT_VERSION)
@@ -79,6 +84,15 @@ fuzz: ## run every fuzzer for FUZZTIME each
 			go test -run '^$$' -fuzz "^$$fuzzer\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 5x $$package; \
 		done; \
 	done
+
+.PHONY: simulate
+simulate: ## play the whole server on a simulated disk, stream and clock: SEEDS=1000, or SEED=7 again
+	TILLGATE_SEED=$(SEED) TILLGATE_SEEDS=$(SEEDS) \
+		go test ./bench/simulate -run '^TestSimulation$$' -count=1 -timeout 120m -v
+
+.PHONY: mutants
+mutants: ## plant faults, one at a time, and prove that the tests find each; some ten minutes
+	@go run ./cmd/tillmutants $(MUTANTFLAGS)
 
 .PHONY: bench
 bench: build ## measure the server against its baselines; about six minutes

@@ -176,3 +176,46 @@ func TestAnAccountWithALotForEveryPurchaseStaysSmall(t *testing.T) {
 	}
 	require.ErrorContains(t, err, "more than 1024 lots")
 }
+
+// Of a sale no more comes back than was sold: not as a whole, not of a line,
+// not to a lot.
+func TestAReturnAboveItsSaleIsRefused(t *testing.T) {
+	line := Line{ID: "1", Quantity: 2000, Amount: 900, Redeemed: 300, Points: 300, Earned: 60}
+	booked := Operation{
+		ID: NewOpID(0, 7), Kind: KindRedeem, Account: 5, Total: 900, Redeemed: 300, Payable: 600, Points: 300, Earned: 60,
+		Lines: []Line{line}, Pins: []LotPart{{Active: 1, Points: 300}},
+	}
+	half := Operation{
+		Kind: KindReturn, Parent: booked.ID, Total: 450, Redeemed: 150, Payable: 300, Points: 150, Earned: 30,
+		Lines: []Line{{ID: "1", Quantity: 1000, Amount: 450, Redeemed: 150, Points: 150, Earned: 30}}, Pins: []LotPart{{Active: 1, Points: 150}},
+	}
+	sold := func() *Sale {
+		s := &Sale{}
+		require.NoError(t, applySale(s, &booked))
+		require.NoError(t, applySale(s, &half))
+		return s
+	}
+	second := half
+	require.NoError(t, applySale(sold(), &second))
+	for what, more := range map[string]func(*Operation){
+		"money":            func(op *Operation) { op.Payable++ },
+		"points":           func(op *Operation) { op.Points++ },
+		"points as money":  func(op *Operation) { op.Redeemed++ },
+		"what was earned":  func(op *Operation) { op.Earned++ },
+		"the sum":          func(op *Operation) { op.Total++ },
+		"pieces of a line": func(op *Operation) { op.Lines[0].Quantity++ },
+		"a line's sum":     func(op *Operation) { op.Lines[0].Amount++ },
+		"another line":     func(op *Operation) { op.Lines[0].ID = "2" },
+		"a lot's points":   func(op *Operation) { op.Pins[0].Points++ },
+		"another lot":      func(op *Operation) { op.Pins[0].Active = 2 },
+	} {
+		op := half
+		op.Lines, op.Pins = slices.Clone(half.Lines), slices.Clone(half.Pins)
+		more(&op)
+		require.Error(t, applySale(sold(), &op), what)
+	}
+	s := sold()
+	require.NoError(t, applySale(s, &second))
+	third := Operation{Kind: KindReturn, Parent: booked.ID, Payable: 1, Total: 1}
+	require.Error(t, applySale(s, &third))
+}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -109,6 +110,47 @@ func TestWhatFallsDueIsTheSameWhetherOrNotASweeperRan(t *testing.T) {
 			require.Empty(t, dump(t, l, "q"), "nothing is left in the due index")
 		})
 	}
+}
+
+// What falls due does so at its moment: not a nanosecond before, not one after.
+func TestWhatFallsDueDoesSoAtItsMoment(t *testing.T) {
+	clock := newHandClock()
+	l := open(t, quiet(vfs.NewMem(), clock))
+	defer func() { require.NoError(t, l.Close()) }()
+	id, began := AccountID(99), clock.read()
+	dueLife(t, l, id)
+	at := func(d time.Duration) (b Balance, tier string) {
+		clock.move(time.Duration(began-clock.read()) + d)
+		must(t, l, id.Partition(4), func(tx *Tx) error {
+			assert.Equal(t, began+int64(d), tx.Now())
+			a, err := tx.Account(id)
+			if err == nil {
+				b, tier = a.Balance(), a.Tier
+			}
+			return err
+		})
+		return b, tier
+	}
+	for _, c := range []struct {
+		due           time.Duration
+		before, after Balance
+	}{
+		{1 * time.Hour, Balance{60, 50, 40, -20}, Balance{100, 50, 0, -20}},
+		{2 * time.Hour, Balance{100, 50, 0, -20}, Balance{130, 0, 0, 0}},
+		{5 * time.Hour, Balance{130, 0, 0, 0}, Balance{30, 0, 0, 0}},
+	} {
+		before, _ := at(c.due - 1)
+		require.Equal(t, c.before, before, "a nanosecond before %s", c.due)
+		after, _ := at(c.due)
+		require.Equal(t, c.after, after, "at %s", c.due)
+		if c.due == 2*time.Hour {
+			_, tier := at(4*time.Hour - 1)
+			require.Equal(t, "VIP", tier)
+			_, tier = at(4 * time.Hour)
+			require.Empty(t, tier)
+		}
+	}
+	requireSound(t, l)
 }
 
 // With real timers in virtual time: the loops sweep and seal by themselves.

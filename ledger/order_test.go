@@ -52,7 +52,9 @@ func (g *gate) close() {
 func (g *gate) open() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	close(g.shut)
+	if g.shut != nil {
+		close(g.shut)
+	}
 	g.shut = nil
 }
 
@@ -89,7 +91,7 @@ func nothing(t testing.TB, done chan error, why string) {
 
 func TestNoAnswerComesBeforeTheSyncOfWhatItHasRead(t *testing.T) {
 	l, g := gated(t)
-	defer func() { require.NoError(t, l.Close()) }()
+	defer func() { g.open(); require.NoError(t, l.Close()) }()
 	id := AccountID(77)
 	p := id.Partition(4)
 	other := (p + 1) % 4 // another shard's
@@ -165,7 +167,7 @@ func TestAVeryLargeDrainWaitsForItsSyncToo(t *testing.T) {
 
 func TestAReaderOfWhatIsSyncedWaitsForNothing(t *testing.T) {
 	l, g := gated(t)
-	defer func() { require.NoError(t, l.Close()) }()
+	defer func() { g.open(); require.NoError(t, l.Close()) }()
 	id := AccountID(77)
 	must(t, l, id.Partition(4), enrolWith(id, 1000))
 	eventually(t, "all is synced", func() bool { return l.unsynced.Load() == 0 })
@@ -180,7 +182,7 @@ func TestAReaderOfWhatIsSyncedWaitsForNothing(t *testing.T) {
 
 func TestTheNextBatchIsDecidedWhileTheLastOneSyncs(t *testing.T) {
 	l, g := gated(t)
-	defer func() { require.NoError(t, l.Close()) }()
+	defer func() { g.open(); require.NoError(t, l.Close()) }()
 	id := AccountID(77)
 	p := id.Partition(4)
 	must(t, l, p, enrolWith(id, 1000))

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -20,8 +21,25 @@ type task struct {
 	done   chan error
 }
 
-func (t *task) Decide(tx *Tx) error { return t.decide(tx) }
-func (t *task) Done(err error)      { t.done <- err }
+// Decide tells the waiting test when an assertion has ended the event loop's
+// goroutine under it: it would wait for ever.
+func (t *task) Decide(tx *Tx) error {
+	ended := false
+	defer func() {
+		if ended {
+			return
+		}
+		if p := recover(); p != nil {
+			panic(p) // the ledger's to deal with
+		}
+		t.done <- errors.New("an assertion failed within the task")
+	}()
+	err := t.decide(tx)
+	ended = true
+	return err
+}
+
+func (t *task) Done(err error) { t.done <- err }
 
 // do runs decide on a partition and waits until it is synced.
 func do(t testing.TB, l *Ledger, partition int, decide func(*Tx) error) error {

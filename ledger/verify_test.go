@@ -1,6 +1,9 @@
 package ledger
 
 import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
 	"strings"
 	"testing"
 	"time"
@@ -192,6 +195,10 @@ func TestWindowsChainFromTheFirstRecordOn(t *testing.T) {
 	for p := range 4 {
 		next, windows := uint64(1), 0
 		var legs, sums [LegCount]int64
+		// By the page: SHA-256 over the hash of the window before, nought for the
+		// first, and each record from that window's own on, with its length.
+		var chained bytes.Buffer
+		chained.Write(make([]byte, sha256.Size))
 		require.NoError(t, l.Journal(p, 1, func(id OpID, rec []byte) bool {
 			var op Operation
 			require.NoError(t, DecodeOperation(rec, &op))
@@ -201,6 +208,9 @@ func TestWindowsChainFromTheFirstRecordOn(t *testing.T) {
 				require.Equal(t, next, w.First, "no record lies between two windows")
 				require.Equal(t, id.Sequence()-1, w.Last)
 				require.LessOrEqual(t, w.Count(), uint64(60), "25 and what one task adds")
+				require.Equal(t, sha256.Sum256(chained.Bytes()), w.Hash, "the chain")
+				chained.Reset()
+				chained.Write(w.Hash[:])
 				next, windows = id.Sequence(), windows+1
 				for i := range w.Legs {
 					sums[i] += w.Legs[i]
@@ -210,6 +220,8 @@ func TestWindowsChainFromTheFirstRecordOn(t *testing.T) {
 			for i := range op.Legs {
 				legs[i] += op.Legs[i]
 			}
+			chained.Write(binary.BigEndian.AppendUint32(nil, uint32(len(rec))))
+			chained.Write(rec)
 			return true
 		}))
 		require.Positive(t, windows)

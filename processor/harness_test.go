@@ -2,6 +2,7 @@ package processor
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"strconv"
@@ -145,8 +146,25 @@ type testTask struct {
 	done   chan error
 }
 
-func (t *testTask) Decide(tx *ledger.Tx) error { return t.decide(tx) }
-func (t *testTask) Done(err error)             { t.done <- err }
+// Decide tells the waiting test when an assertion has ended the event loop's
+// goroutine under it: it would wait for ever.
+func (t *testTask) Decide(tx *ledger.Tx) error {
+	ended := false
+	defer func() {
+		if ended {
+			return
+		}
+		if p := recover(); p != nil {
+			panic(p) // the ledger's to deal with
+		}
+		t.done <- errors.New("an assertion failed within the task")
+	}()
+	err := t.decide(tx)
+	ended = true
+	return err
+}
+
+func (t *testTask) Done(err error) { t.done <- err }
 
 // enrol makes a registered member with a card, and perhaps a phone number,
 // and grants lots.

@@ -82,10 +82,15 @@ func (b *batch) close() {
 	slices.SortFunc(b.moves, func(x, y move) int { return x.partition - y.partition })
 }
 
+// postgres is a connection to PostgreSQL.
+type postgres struct{ conn *pgx.Conn }
+
+func (p postgres) close(ctx context.Context) { _ = p.conn.Close(ctx) } // it may be broken
+
 // commit brings the batch in: the positions first, whose rows are thereby
 // locked against a second projector, then the rows.
-func (b *batch) commit(ctx context.Context, conn *pgx.Conn) error {
-	tx, err := conn.Begin(ctx)
+func (p postgres) commit(ctx context.Context, b *batch) error {
+	tx, err := p.conn.Begin(ctx)
 	if err != nil {
 		return err
 	}

@@ -3,8 +3,6 @@ package project
 import (
 	"context"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 )
 
 // flow makes batches of what a source delivers and commits them, one behind
@@ -12,7 +10,7 @@ import (
 type flow struct {
 	p          *Projector
 	s          *state
-	conn       *pgx.Conn
+	to         database
 	deliveries chan Delivery
 
 	flying    *batch // is being committed; nil if none is
@@ -87,7 +85,7 @@ func (f *flow) commit(ctx context.Context, b *batch) error {
 	_, err := f.p.breaker.Execute(func() (struct{}, error) {
 		ctx, cancel := context.WithTimeout(ctx, f.p.o.Timeout)
 		defer cancel()
-		return struct{}{}, b.commit(ctx, f.conn)
+		return struct{}{}, f.to.commit(ctx, b)
 	})
 	return err
 }

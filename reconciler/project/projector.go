@@ -31,10 +31,11 @@ import (
 	"tillgate/reconciler/stream"
 )
 
-// Options of a projector. Config, Store, Partitions, Source and Open are
-// needed; the others have defaults.
+// Options of a projector. Config or Memory, Store, Partitions, Source and Open
+// are needed; the others have defaults.
 type Options struct {
 	Config     *pgx.ConnConfig // see [Config]
+	Memory     *Memory         // takes the rows in place of PostgreSQL
 	Store      string          // which ledger this is
 	Partitions int
 	Source     Source
@@ -197,16 +198,16 @@ func (p *Projector) reached(marks []uint64) bool {
 
 // session connects, reads the position and projects until something fails.
 func (p *Projector) session(ctx context.Context) error {
-	var conn *pgx.Conn
+	var to database
 	var state *state
 	_, err := p.breaker.Execute(func() (_ struct{}, err error) {
-		conn, state, err = p.connect(ctx)
+		to, state, err = p.open(ctx)
 		return struct{}{}, err
 	})
 	if err != nil {
 		return err
 	}
-	defer conn.Close(context.WithoutCancel(ctx))
+	defer to.close(context.WithoutCancel(ctx))
 	for i := range state.partitions {
 		p.projected[i].Store(state.partitions[i].sequence)
 	}
@@ -216,7 +217,7 @@ func (p *Projector) session(ctx context.Context) error {
 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	f := &flow{p: p, s: state, conn: conn, deliveries: make(chan Delivery, 4), committed: make(chan error, 1)}
+	f := &flow{p: p, s: state, to: to, deliveries: make(chan Delivery, 4), committed: make(chan error, 1)}
 	ended := make(chan error, 1)
 	go func() { ended <- p.o.Source.Follow(ctx, state.positions(), f.deliver(ctx)) }()
 	err, over := f.run(ctx, ended)

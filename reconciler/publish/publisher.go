@@ -46,6 +46,8 @@ type Options struct {
 	Store   string   // which ledger this is
 	Brokers []string // host:port
 	TLS     *tls.Config
+	// Transport brings requests to the brokers; nil is TCP, with TLS.
+	Transport kafka.RoundTripper
 
 	// Topic takes the journal ("tillgate.journal"), ProfileTopic the encrypted
 	// profiles ("tillgate.profiles").
@@ -115,6 +117,9 @@ type Publisher struct {
 func New(o Options) (*Publisher, error) {
 	o.defaults()
 	client := stream.Client(o.Brokers, o.Timeout, o.TLS)
+	if o.Transport != nil {
+		client.Transport = o.Transport
+	}
 	p := &Publisher{
 		o:        o,
 		journal:  stream.Topic{Client: client, Name: o.Topic},
