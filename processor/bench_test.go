@@ -80,7 +80,7 @@ func BenchmarkLargeAccount(b *testing.B) {
 	}
 	v, ok := s.s.programs.at("", now)
 	require.True(b, ok)
-	t := &Task{s: s.s, x: &protocol.Exchange{}, version: v, when: moment{now: now, at: now, zone: time.UTC}}
+	t := &Task{s: s.s, errand: errand{x: &protocol.Exchange{}, version: v, when: moment{now: now, at: now, zone: time.UTC}}}
 	t.x.Request = s.sale(protocol.CallAuthorize, byCard("1"), 0, 65_000)
 	r := t.request()
 	r.Lines, r.Total = r.Lines[:0], 0

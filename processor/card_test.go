@@ -280,7 +280,7 @@ func TestAMemberHasSoManyCards(t *testing.T) {
 // found; what is left could be guessed.
 func TestATemplateThatIsUsedUp(t *testing.T) {
 	s := openShop(t, small)
-	task := &Task{s: s.s, x: &protocol.Exchange{}}
+	task := &Task{s: s.s, errand: errand{x: &protocol.Exchange{}}}
 	task.drawn = &drawing{cardDraw: cardDraw{pattern: "22######C", check: "luhn", nonce: "n"}}
 	tries := 0
 	next, ok := task.draw(0, func(ledger.Key) (bool, error) { tries++; return false, nil })
@@ -333,7 +333,7 @@ func TestBatchesAndCardsAtTheSameMoment(t *testing.T) {
 	require.Len(t, s.approved(s.office(protocol.CallGetMember, m.Member.ID)).Member.Cards, 60)
 	for i := range 60 {
 		number := fillPattern("77######C", "luhn", uint64(i*16661))
-		link, found, err := s.s.link((&Task{s: s.s, x: &protocol.Exchange{}}).cardKey(number))
+		link, found, err := s.s.link((&Task{s: s.s, errand: errand{x: &protocol.Exchange{}}}).cardKey(number))
 		require.NoError(t, err)
 		require.True(t, found)
 		require.NotZero(t, link.Account, "a batch takes no card away")

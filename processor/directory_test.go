@@ -228,7 +228,7 @@ func TestCashiersAreEncryptedOnDisk(t *testing.T) {
 func TestProductsCostNoAllocation(t *testing.T) {
 	s := openShop(t, small)
 	s.rows(protocol.CallPutProducts, `{"products":[{"sku":"1","category":"c","tags":["a","b"],"price":5}]}`)
-	task := &Task{s: s.s, x: &protocol.Exchange{}}
+	task := &Task{s: s.s, errand: errand{x: &protocol.Exchange{}}}
 	line := protocol.Line{ID: "1", SKU: "1", Quantity: 1000, Unpriced: true}
 	for i := range 10 {
 		l := line

@@ -14,10 +14,35 @@ import (
 const maxHops = 1000
 
 // Task is one exchange on its way through the switch. It implements
-// [ledger.Task]. Tasks are pooled: everything in one is scratch space that
-// keeps its memory.
+// [ledger.Task]. Tasks are pooled: an errand is forgotten with its exchange,
+// everything else is scratch space that keeps its memory.
 type Task struct {
-	s    *Switch
+	s *Switch
+	errand
+
+	// other is the record that the request refers to, as of before the shard:
+	// a hold's authorization, the operation to reverse.
+	other ledger.Operation
+
+	// What is decided on the shard.
+	facts    program.Facts
+	decision program.Decision
+	purse    purse
+	op       ledger.Operation      // the record that answers
+	side     ledger.Operation      // a record beside it
+	more     []ledger.LotPart      // earned lots with a term of their own
+	upline   []ledger.AccountID    // who is above the member
+	said     remarks               // what the decision says beside its figures
+	flags    []string              // of the request itself, for its record
+	bans     []ban                 // what the guard blocks because of it
+	done     []ledger.LotPart      // scratch: what returns gave back before
+	changes  []program.CountChange // scratch
+	nobody   ledger.Account        // a member who is made with the sale; it stays empty
+	lent     []lentTags            // tags of products in the request's lines
+}
+
+// errand is what a task knows of its exchange alone.
+type errand struct {
 	x    *protocol.Exchange
 	plan *plan
 	came int64 // wall clock, unix ns
@@ -35,37 +60,18 @@ type Task struct {
 	partition int
 	hops      int
 	redirect  ledger.AccountID // the account has moved: ask again there
+	otherID   ledger.OpID      // of the record that the request refers to
 
-	// other is the record that the request refers to, as of before the shard:
-	// a hold's authorization, the operation to reverse.
-	other   ledger.Operation
-	otherID ledger.OpID
-
-	// What is decided on the shard.
 	when     moment
 	version  program.Version
-	facts    program.Facts
-	decision program.Decision
-	purse    purse
-	op       ledger.Operation      // the record that answers
-	side     ledger.Operation      // a record beside it
-	more     []ledger.LotPart      // earned lots with a term of their own
-	upline   []ledger.AccountID    // who is above the member
-	said     remarks               // what the decision says beside its figures
-	target   target                // of a reversal
-	parked   ledger.OpID           // the parked message that the office books
-	changes  []program.CountChange // scratch
-	nobody   ledger.Account        // a member who is made with the sale
-	flags    []string              // of the request itself, for its record
-	bans     []ban                 // what the guard blocks because of it
-	done     []ledger.LotPart      // scratch: what returns gave back before
-	again    bool                  // a repeat whose DE7 is to be noted
+	target   target      // of a reversal
+	parked   ledger.OpID // the parked message that the office books
+	again    bool        // a repeat whose DE7 is to be noted
 	recorded bool
-	attempt  bool       // a one-time code was tried and must be counted
-	wrong    bool       // and it was wrong
-	scope    string     // the terminal it is counted for
-	drawn    *drawing   // card numbers that the request draws
-	lent     []lentTags // tags of products in the request's lines
+	attempt  bool     // a one-time code was tried and must be counted
+	wrong    bool     // and it was wrong
+	scope    string   // the terminal it is counted for
+	drawn    *drawing // card numbers that the request draws
 }
 
 func (t *Task) begin(x *protocol.Exchange, now int64) {
@@ -256,24 +262,11 @@ func (t *Task) finish() {
 // emptied at once: its terminal is the scope of a key (duplicates.go), and one
 // left over from the exchange before would put this one's key elsewhere.
 func (t *Task) reset() {
+	t.errand = errand{}
 	clearOperation(&t.other)
-	*t = Task{
-		s:        t.s,
-		other:    t.other,
-		decision: t.decision,
-		purse:    t.purse,
-		op:       t.op,
-		side:     t.side,
-		more:     t.more[:0],
-		upline:   t.upline[:0],
-		said:     t.said,
-		flags:    t.flags[:0],
-		bans:     t.bans[:0],
-		done:     t.done[:0],
-		changes:  t.changes[:0],
-		lent:     t.lent,
-		facts:    program.Facts{Days: t.facts.Days[:0], Counts: t.facts.Counts[:0], Promos: t.facts.Promos[:0]},
-	}
+	t.facts = program.Facts{Days: t.facts.Days[:0], Counts: t.facts.Counts[:0], Promos: t.facts.Promos[:0]}
+	t.more, t.upline, t.flags, t.bans = t.more[:0], t.upline[:0], t.flags[:0], t.bans[:0]
+	t.done, t.changes = t.done[:0], t.changes[:0]
 	t.said.reset()
 	t.decision.Reset()
 }
