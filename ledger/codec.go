@@ -104,11 +104,16 @@ func checkHeader(rec []byte, tag, version byte) error {
 
 // reader begins to read a record; end ends it.
 func reader(rec []byte, tag, version byte) (*coder, error) {
+	return readerOf(rec, string(rec), tag, version)
+}
+
+// readerOf is reader with the record's text, which what is read shares.
+func readerOf(rec []byte, text string, tag, version byte) (*coder, error) {
 	if err := checkHeader(rec, tag, version); err != nil {
 		return nil, err
 	}
 	c := coders.Get().(*coder)
-	*c = coder{buf: rec, text: string(rec), pos: 2, reading: true}
+	*c = coder{buf: rec, text: text, pos: 2, reading: true}
 	return c, nil
 }
 

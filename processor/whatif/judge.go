@@ -1,6 +1,7 @@
 package whatif
 
 import (
+	"slices"
 	"time"
 
 	"tillgate/ledger"
@@ -162,6 +163,7 @@ func dayStart(at int64, zone *time.Location) int64 {
 
 // rules appends the rules of a decision, with their figures.
 func (r *replay) rules(list []ledger.Rule) []ledger.Rule {
+	list = slices.Grow(list, len(r.decision.Rules))
 	for _, x := range r.decision.Rules {
 		list = append(list, ledger.Rule{Name: x.Rule, Points: x.Points, Discount: x.Discount})
 	}

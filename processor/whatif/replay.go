@@ -65,6 +65,7 @@ type replay struct {
 	slices  uint64 // into how many the members of the partition are cut
 	slice   uint64 // the one that is replayed
 
+	decoder  ledger.Decoder
 	op       ledger.Operation // the record
 	mine     ledger.Operation // what the draft books instead
 	request  protocol.Request
@@ -154,7 +155,7 @@ func (r *replay) partition(p int, step func(int) error) error {
 // behind the period.
 func (r *replay) record(record []byte) (over bool, err error) {
 	op := &r.op
-	if err := ledger.DecodeOperation(record, op); err != nil {
+	if err := r.decoder.Operation(record, op); err != nil {
 		return false, err
 	}
 	if op.Due == 0 && op.Time >= r.q.To {
