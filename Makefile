@@ -13,15 +13,25 @@ BENCHFLAGS ?=          # more flags for tillbench
 SEED      ?=           # the seed that a simulation begins with: make simulate SEED=7
 SEEDS     ?= $(if $(strip $(SEED)),1,200) # how many it plays
 MUTANTFLAGS ?=         # more flags for tillmutants: make mutants MUTANTFLAGS='--only switch'
+REV       ?=           # revision to compare with: make bench-compare REV=main~5
+BENCH     ?=           # micro-benchmarks to run: make bench-compare REV=HEAD BENCH=Evaluate
+ROUNDS    ?= 6         # how often each of them is run, by turns
 
 # Comments after a value leave blanks in it.
 override PKG := $(strip $(PKG))
 override FUZZTIME := $(strip $(FUZZTIME))
 override SEEDS := $(strip $(SEEDS))
 override SEED := $(strip $(SEED))
+override REV := $(strip $(REV))
+# The hot path: codec, rules, decision, drain. Others compare with libraries.
+override BENCH := $(or $(strip $(BENCH)),Codec/tillgate|Edge|TenLines$$|MatchRoute|Evaluate|Programmes|Authorize|Pair|LargeAccount|Account|Operation|Drain)
+override ROUNDS := $(strip $(ROUNDS))
 
 LINT_VERSION := v2.15.0
 LINT := bin/golangci-lint-$(LINT_VERSION)
+
+BENCHSTAT_VERSION := v0.0.0-20260908200009-22c9c6c9d4da
+BENCHSTAT := bin/benchstat-$(BENCHSTAT_VERSION)
 
 .PHONY: help
 help: ## explain the targets
@@ -95,16 +105,28 @@ mutants: ## plant faults, one at a time, and prove that the tests find each; som
 	@go run ./cmd/tillmutants $(MUTANTFLAGS)
 
 .PHONY: bench
-bench: build ## measure the server against its baselines; about six minutes
+bench: build ## measure the server against its baselines and goals; about ten minutes
 	bin/tillbench $(BENCHFLAGS)
 
 .PHONY: bench-quick
-bench-quick: build ## the same in short, to see that it runs
+bench-quick: build ## the same in short, to see that it runs; under two minutes
 	bin/tillbench --quick $(BENCHFLAGS)
+
+.PHONY: bench-day
+bench-day: build ## play a shop's day: throughput, latency against rate; about two minutes
+	bin/tillbench day $(BENCHFLAGS)
+
+.PHONY: bench-stream
+bench-stream: build deps ## see whether Kafka and PostgreSQL keep up
+	bin/tillbench stream $(BENCHFLAGS)
 
 .PHONY: bench-micro
 bench-micro: ## measure the components by themselves, with allocations
 	go test -run '^$$' -bench . -benchmem $(PKG)
+
+.PHONY: bench-compare
+bench-compare: $(BENCHSTAT) ## compare the components with those of REV
+	@.ci/bench-compare '$(BENCHSTAT)' '$(REV)' '$(BENCH)' '$(ROUNDS)'
 
 .PHONY: demo
 demo: build ## play a morning of several tills and a web shop
@@ -137,3 +159,9 @@ $(LINT):
 	@echo 'building golangci-lint $(LINT_VERSION), once'
 	@GOBIN='$(CURDIR)/bin' go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
 	@mv bin/golangci-lint $(LINT)
+
+$(BENCHSTAT):
+	@mkdir -p bin
+	@echo 'building benchstat $(BENCHSTAT_VERSION), once'
+	@GOBIN='$(CURDIR)/bin' go install golang.org/x/perf/cmd/benchstat@$(BENCHSTAT_VERSION)
+	@mv bin/benchstat $(BENCHSTAT)
