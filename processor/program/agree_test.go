@@ -177,6 +177,7 @@ func drawCut(t *rapid.T, k int) tRule {
 	}
 	r.pay = rapid.Int64Range(1, r.take-1).Draw(t, "pay")
 	r.bought = rapid.Int64Range(0, 9).Draw(t, "bought")
+	r.given = max(0, r.bought/r.take*1000+rapid.SampledFrom([]int64{0, 0, 0, 499, 500, 1000, 1700, -499, -501, -1000}).Draw(t, "given"))
 	switch r.kind {
 	case "bundle":
 		r.goods = nil

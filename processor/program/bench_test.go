@@ -48,7 +48,7 @@ func basket() (*protocol.Request, *Facts, int64) {
 		Present: true, Registered: true, Identified: protocol.ByCode, Available: 5_000_000,
 		Lifetime: 1_500_000, LastPurchase: at - 3*24*int64(time.Hour), BirthMonth: 3, BirthDay: 8,
 	}
-	f.Counts = []Count{{Key: CountKey("units", "sixth coffee"), Value: 5}}
+	f.Counts = []Count{{Key: CountKey("units", "sixth coffee", "6"), Value: 5}}
 	for d := range int32(50) { // a weekly shopper's year
 		f.Days = append(f.Days, DaySum{LocalDay(at, time.UTC) - 7*d, 25_000})
 	}

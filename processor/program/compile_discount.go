@@ -129,7 +129,8 @@ func (c *compiler) every(give object, r *discountRule) {
 	}
 	r.gives = offOne(r)
 	if r.across = give.flag("across_receipts"); r.across {
-		r.key = CountKey("units", r.name)
+		n := strconv.FormatInt(r.take, 10)
+		r.key, r.given = CountKey("units", r.name, n), CountKey("free units", r.name, n)
 	}
 }
 

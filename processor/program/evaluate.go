@@ -52,7 +52,7 @@ func (j *judge) begin(p *Program, f *Facts, r *protocol.Request, at int64, d *De
 		j.now = clampMoment(f.Now)
 	}
 	j.localDone, j.asking, j.registers = false, 0, false
-	j.codes, j.nth, j.shown = j.codes[:0], j.nth[:0], j.shown[:0]
+	j.codes, j.nth, j.given, j.shown = j.codes[:0], j.nth[:0], j.given[:0], j.shown[:0]
 	j.lines = r.Lines
 	if len(j.lines) == 0 {
 		j.anonymous[0] = protocol.Line{Quantity: 1000, Price: r.Total, Amount: r.Total}

@@ -50,6 +50,7 @@ type judge struct {
 	codes                               []promoState // of the request's promo codes
 	ceils                               []bool       // of each cap: it has goods and holds
 	nth                                 []int        // rules about N-th units whose conditions hold
+	given                               []givenUnit  // what those across receipts make free
 	asking                              int          // the rule being looked back on, its place in firsts + 1
 	registers                           bool         // no purchase: a registration
 	shown                               []protocol.RuleLine

@@ -16,14 +16,18 @@ func (j *judge) countedUnits(r *discountRule) int64 {
 	return n
 }
 
-// nthFigures is "every N-th unit" counted across receipts: with the counter at
-// c, n units hold ⌊(c+n)÷N⌋ − ⌊c÷N⌋ free ones, which are the cheapest of the
+// nthFigures is "every N-th unit" counted across receipts. Two counters of the
+// member go by it: units c, and how much of free units there was, in
+// thousandths, because the discount of a line is spread over its units and parts
+// of it come back. Of c + n units ⌊(c+n)÷N⌋ are to be free; what was given
+// before, rounded to whole units, is taken off. So who returns a paid unit and
+// buys another gets no second free one, and what a hold that was given up has
+// kept from those after it is made up for. The free ones are the cheapest of the
 // receipt, of equals the last. Their discount is their own: the other units of
 // their dozen lie on other receipts.
 func (j *judge) nthFigures(r *discountRule, row []u128) {
-	c, n := j.f.counted(r.key, 0), j.countedUnits(r)
-	free := (c+n)/r.take - c/r.take
-	if free == 0 {
+	free := (j.f.counted(r.key, 0)+j.countedUnits(r))/r.take - j.givenUnits(r)
+	if free <= 0 {
 		return
 	}
 	j.runs = j.unitsOf(r.goods, true, j.runs[:0])
@@ -31,11 +35,22 @@ func (j *judge) nthFigures(r *discountRule, row []u128) {
 		run := &j.runs[k]
 		off := min(free, run.count)
 		row[run.line] = row[run.line].add(mul64(uint64(run.price), r.rate).mul(uint64(off)))
+		j.given = append(j.given, givenUnit{key: r.given, line: run.line, units: off})
 		free -= off
 	}
 }
 
-// countNth adds the receipt's units to the rule's counter, line by line, so
+// givenUnits is how many free units a member has had of an N-th rule.
+func (j *judge) givenUnits(r *discountRule) int64 { return (j.f.counted(r.given, 0) + 500) / 1000 }
+
+// givenUnit is a number of a line's units that an N-th rule makes free.
+type givenUnit struct {
+	key   uint64
+	line  int
+	units int64
+}
+
+// countNth adds the receipt's units to the rule's counters, line by line, so
 // that a return takes its own back.
 func (j *judge) countNth(r *discountRule) {
 	for i, units := range j.units {
@@ -45,19 +60,32 @@ func (j *judge) countNth(r *discountRule) {
 			})
 		}
 	}
+	for _, g := range j.given {
+		if g.key == r.given {
+			j.d.Counts = append(j.d.Counts, CountChange{Count: Count{Key: g.key, Value: 1000 * g.units}, Line: j.numbered(g.line)})
+		}
+	}
 }
 
 // hintNth says how many units are missing to the next free one. Within one
 // receipt there is nothing to say when the last group is complete: the next
 // one begins from nothing.
 func (j *judge) hintNth(r *discountRule) {
-	have := int64(0)
+	var missing int64
 	if r.across {
-		have = j.f.counted(r.key, 0) + j.countedUnits(r)
-	} else if have = j.countUnits(r.goods); have%r.take == 0 {
+		had := j.givenUnits(r)
+		for _, g := range j.given {
+			if g.key == r.given {
+				had += g.units
+			}
+		}
+		missing = max((had+1)*r.take-j.f.counted(r.key, 0)-j.countedUnits(r), 1)
+	} else if have := j.countUnits(r.goods); have%r.take == 0 {
 		return
+	} else {
+		missing = r.take - have%r.take
 	}
-	j.d.Hints = append(j.d.Hints, protocol.Hint{Rule: r.name, Quantity: (r.take - have%r.take) * 1000, Gives: r.gives})
+	j.d.Hints = append(j.d.Hints, protocol.Hint{Rule: r.name, Quantity: missing * 1000, Gives: r.gives})
 }
 
 // hintTier says what is missing to the next tier when this purchase is booked;

@@ -224,6 +224,7 @@ type discountRule struct {
 	parts    []bundlePart
 	across   bool   // units are counted across receipts,
 	key      uint64 // by this counter
+	given    uint64 // counter of what it made free, in thousandths of a unit
 	gives    string // of units, for hints
 }
 

@@ -3,6 +3,7 @@ package program
 import (
 	"fmt"
 	"math/big"
+	"strconv"
 	"strings"
 
 	"pgregory.net/rapid"
@@ -24,24 +25,25 @@ type tCode struct {
 // acrossRow discounts the units number N, 2N, 3N … of all that the member has
 // bought: they are the cheapest of this receipt.
 func (t *twin) acrossRow(r *tRule, row []*big.Rat) {
-	number := r.bought
-	var free int
+	units := r.bought
 	for i := range t.r.Lines {
 		l := &t.r.Lines[i]
 		if !r.goods.picks(l) || t.p.cutNever != nil && t.p.cutNever.picks(l) {
 			continue
 		}
-		for range wholeOf(l) {
-			if number++; number%r.take == 0 {
-				free++
-			}
+		units += wholeOf(l)
+	}
+	free := -((r.given + 500) / 1000) // parts of a unit are rounded
+	for number := int64(1); number <= units; number++ {
+		if number%r.take == 0 {
+			free++
 		}
 	}
-	units := t.unitsOf(r.goods, func(i int) bool { return t.room(i) > 0 })
-	for len(units) > 0 && free > 0 {
-		last := units[len(units)-1]
+	list := t.unitsOf(r.goods, func(i int) bool { return t.room(i) > 0 })
+	for len(list) > 0 && free > 0 {
+		last := list[len(list)-1]
 		row[last.line] = addr(row[last.line], percentOf(last.price, r.percent))
-		units = units[:len(units)-1]
+		list = list[:len(list)-1]
 		free--
 	}
 }
@@ -115,8 +117,13 @@ func (p *tProgram) writeCodes(w *strings.Builder) {
 // the request.
 func (p *tProgram) counted(f *Facts) {
 	for _, r := range p.cuts {
-		if r.kind == "across" && r.bought > 0 {
-			f.Counts = booked(f.Counts, CountChange{Count: Count{Key: CountKey("units", r.name), Value: r.bought}})
+		if r.kind != "across" {
+			continue
+		}
+		for kind, n := range map[string]int64{"units": r.bought, "free units": r.given} {
+			if n > 0 {
+				f.Counts = booked(f.Counts, CountChange{Count: Count{Key: CountKey(kind, r.name, strconv.FormatInt(r.take, 10)), Value: n}})
+			}
 		}
 	}
 	for k, c := range p.codes {

@@ -44,6 +44,7 @@ type tRule struct {
 	percent, factor   int64
 	sum               int64
 	take, pay, bought int64 // bought before, of what counts across receipts
+	given             int64 // and made free, in thousandths
 	steps             []tStep
 	parts             []tPart
 }
