@@ -16,8 +16,8 @@ const maxRules = 200
 // sentence that says what to do. The program is nil if there are problems.
 //
 // What the document may say but this version can't do is a problem too; it is
-// never left out in silence. The exceptions are segments, grants and remind:
-// they are checked and kept for the reporting database.
+// never left out in silence. Segments, grants and reminders are the
+// reconciler's to carry out.
 func Compile(doc []byte) (*Program, []protocol.Problem) {
 	root, err := parse(doc)
 	if err != nil {
@@ -46,6 +46,7 @@ type compiler struct {
 	section    section  // whose rules are being read
 	promoPaths []string // of each entry of promo_codes
 	looks      []lookBack
+	reads      *Segment // whose conditions are being read; nil outside of segments
 }
 
 func (c *compiler) document(root *node) {

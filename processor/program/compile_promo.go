@@ -144,14 +144,15 @@ func (c *compiler) giftLot(path string, n *node) (own bool, after, life Term) {
 // promoCondition reads `promo_code`: names of codes or series.
 func (c *compiler) promoCondition(o object, reporting bool) check {
 	out := check{kind: factPromo, because: "no promo code that it asks for can be used"}
+	if reporting { // what a member came with may be gone from the document
+		out.names = c.folded(o.names("promo_code"))
+		return out
+	}
 	if c.section == sectionPromo {
 		c.fail(o.at("promo_code"), "a code does not ask for codes; leave it out")
 		return out
 	}
 	for _, name := range o.names("promo_code").list {
-		if reporting {
-			continue // what was used may be gone from the document
-		}
 		at, ok := c.p.promoCodes[foldCode(name)]
 		if !ok {
 			at, ok = c.p.PromoNamed(name, true)

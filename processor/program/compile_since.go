@@ -1,6 +1,10 @@
 package program
 
-import "strings"
+import (
+	"strings"
+
+	"tillgate/protocol"
+)
 
 // section is a part of the document whose rules are being read: a rule may
 // look back on rules of its own section, and of those that act before it.
@@ -34,11 +38,16 @@ func (c *compiler) boughtCondition(path string, n *node, reporting bool) (check,
 		kind: factBought, within: c.window(o, "within", Days, Months, Years),
 		because: "the member has not bought that much of the goods in the window",
 	}
-	goods := c.goods(o.at("goods"), o.get("goods"))
 	if v, ok := o.decimal("quantity", 3, 1, maxUnits*1000); ok {
 		out.quantity = v
 	}
-	if reporting || goods == all {
+	if reporting {
+		s, ok := c.selector(o.at("goods"), o.get("goods"))
+		out.look = c.lookUp(look{kind: protocol.LookBought, within: out.within, goods: s})
+		return out, ok
+	}
+	goods := c.goods(o.at("goods"), o.get("goods"))
+	if goods == all {
 		return out, false
 	}
 	// A day's counter matters until the window has left the day in every zone.
@@ -77,7 +86,8 @@ func (c *compiler) sinceFirstCondition(path string, n *node, reporting bool) (ch
 	}
 	out := check{kind: factSinceFirst, within: c.sinceWithin(path, o), because: "the rule's first purchase is longer ago, or has not come yet"}
 	if reporting {
-		return out, false
+		out.look = c.lookUp(look{kind: protocol.LookFirst, rule: back.rule})
+		return out, true
 	}
 	for i := range c.looks {
 		if c.looks[i].rule == back.rule && c.looks[i].asks == back.asks {
@@ -102,7 +112,8 @@ func (c *compiler) sinceReachedCondition(path string, n *node, reporting bool) (
 	}
 	out := check{kind: factSinceReached, within: c.sinceWithin(path, o), because: "the sum has not been reached, or was longer ago"}
 	if reporting {
-		return out, false
+		out.from, out.look = sum, c.lookUp(look{kind: protocol.LookReached, sum: sum})
+		return out, true
 	}
 	for i := range c.p.reached {
 		if c.p.reached[i].sum == sum {

@@ -7,29 +7,16 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"tillgate/protocol"
 )
 
 // goods reads a selector and returns its number. Selectors that say the same
 // share one. all if there is none.
 func (c *compiler) goods(path string, n *node) int {
-	if n == nil {
-		return all
-	}
-	o, ok := c.object(path, n, "sku", "category", "brand", "supplier", "tag", "price")
+	s, ok := c.selector(path, n)
 	if !ok {
 		return all
-	}
-	if len(n.keys) == 0 {
-		c.fail(path, "a selector without keys picks every line; leave it out, or name a category, brand, supplier, tag, sku or price")
-		return all
-	}
-	s := selector{
-		sku: o.names("sku"), category: o.names("category"), brand: o.names("brand"),
-		supplier: o.names("supplier"), tag: o.names("tag"), priceBelow: math.MaxInt64,
-	}
-	if p := o.get("price"); p != nil {
-		s.priced = true
-		s.priceFrom, s.priceBelow = c.band(o.at("price"), p)
 	}
 	says := fmt.Sprintf("%q %q %q %q %q %d %d", s.sku.list, s.category.list, s.brand.list, s.supplier.list, s.tag.list, s.priceFrom, s.priceBelow)
 	if at, ok := c.seen[says]; ok {
@@ -39,6 +26,30 @@ func (c *compiler) goods(path string, n *node) int {
 	c.seen[says] = len(c.p.selectors) - 1
 	c.says = append(c.says, says)
 	return c.seen[says]
+}
+
+// selector reads a selector; false if there is none.
+func (c *compiler) selector(path string, n *node) (selector, bool) {
+	if n == nil {
+		return selector{}, false
+	}
+	o, ok := c.object(path, n, "sku", "category", "brand", "supplier", "tag", "price")
+	if !ok {
+		return selector{}, false
+	}
+	if len(n.keys) == 0 {
+		c.fail(path, "a selector without keys picks every line; leave it out, or name a category, brand, supplier, tag, sku or price")
+		return selector{}, false
+	}
+	s := selector{
+		sku: o.names("sku"), category: o.names("category"), brand: o.names("brand"),
+		supplier: o.names("supplier"), tag: o.names("tag"), priceBelow: math.MaxInt64,
+	}
+	if p := o.get("price"); p != nil {
+		s.priced = true
+		s.priceFrom, s.priceBelow = c.band(o.at("price"), p)
+	}
+	return s, true
 }
 
 // band reads {from, below}, money: from itself counts, below doesn't.
@@ -66,8 +77,8 @@ var whenKeys = []string{
 	"last_purchase_before", "spent", "bought", "receipt_has", "since_first", "since_reached",
 }
 
-// when reads conditions; nil if there are none. With reporting, conditions
-// that only the reporting database can check are welcome too.
+// when reads conditions; nil if there are none. reporting says that they are a
+// segment's: what the account doesn't keep is asked of the reporting database.
 func (c *compiler) when(path string, n *node, reporting bool) *cond {
 	if n == nil {
 		return nil
@@ -84,7 +95,7 @@ func (c *compiler) when(path string, n *node, reporting bool) *cond {
 		one, ok := c.condition(o, k, reporting)
 		if ok {
 			out.checks = append(out.checks, one)
-			out.promo = out.promo || one.kind == factPromo
+			out.promo = out.promo || one.kind == factPromo && !reporting
 		}
 	}
 	c.contradictions(path, out)
@@ -141,7 +152,7 @@ func (c *compiler) condition(o object, name string, reporting bool) (check, bool
 	case "receipt_has":
 		return c.receiptHas(path, n), true
 	case "promo_code":
-		return c.promoCondition(o, reporting), !reporting
+		return c.promoCondition(o, reporting), true
 	case "bought":
 		return c.boughtCondition(path, n, reporting)
 	case "since_reached":
@@ -274,11 +285,13 @@ func (c *compiler) spent(path string, n *node, reporting bool) (check, bool) {
 	if !o.has("within") {
 		c.fail(path, "say over which time: within: 180d")
 	}
-	if o.has("at") {
-		asked := c.p.places
-		if out.places = c.placesOf(o, out.within); reporting {
-			c.p.places = asked // the reporting database has all sums
-		}
+	switch {
+	case !o.has("at"):
+	case reporting: // the reporting database has all sums
+		kind, names := c.placeNames(o)
+		out.look = c.lookUp(look{kind: protocol.LookSpent, within: out.within, place: kind, names: names.list})
+	default:
+		out.places = c.placesOf(o, out.within)
 	}
 	if o.one("from", "above") == "above" {
 		out.above = true
@@ -290,18 +303,22 @@ func (c *compiler) spent(path string, n *node, reporting bool) (check, bool) {
 	return out, true
 }
 
-// placesOf reads at which stores a sum is asked for. A store has one group and
+// placeNames reads at which stores a sum is asked for. A store has one group and
 // one partner, so that sums over several names count no sale twice.
-func (c *compiler) placesOf(o object, within Term) (keys []uint64) {
+func (c *compiler) placeNames(o object) (kind string, names set) {
 	b, ok := c.object(o.at("at"), o.get("at"), "store_group", "store", "partner")
 	if !ok {
-		return nil
+		return "", set{}
 	}
-	kind := b.one("store_group", "store", "partner")
-	if kind == "" {
-		return nil
+	if kind = b.one("store_group", "store", "partner"); kind == "" {
+		return "", set{}
 	}
-	names := b.names(kind)
+	return kind, b.names(kind)
+}
+
+// placesOf are the counters of the places at which a sum is asked for.
+func (c *compiler) placesOf(o object, within Term) (keys []uint64) {
+	kind, names := c.placeNames(o)
 	for _, name := range names.list {
 		at := place{kind, name, CountKey("paid at", kind, name), int32(within.longest()/daySeconds) + 2}
 		keys = append(keys, at.key)
@@ -312,7 +329,7 @@ func (c *compiler) placesOf(o object, within Term) (keys []uint64) {
 		}
 	}
 	if len(c.p.places) > maxPlaces {
-		c.fail(b.at(kind), "a programme asks for the sums of at most %d stores, groups and partners; join some into a group", maxPlaces)
+		c.fail(child(o.at("at"), kind), "a programme asks for the sums of at most %d stores, groups and partners; join some into a group", maxPlaces)
 	}
 	return keys
 }

@@ -40,6 +40,9 @@ type Program struct {
 	profile   bool    // rules ask for the member's birthday or tags
 	referral  referral
 	guard     guard
+	segments  []Segment
+	grants    []Grant
+	remind    []reminder
 
 	promos     []promo
 	promoCodes map[string]int // by the folded code

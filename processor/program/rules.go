@@ -112,6 +112,7 @@ type check struct {
 	places   []uint64 // factSpent: counters of what was paid at some stores
 	codes    []int32  // factPromo: entries of promo_codes
 	ref      int      // factBought, factSinceFirst, factSinceReached: what it looks back on
+	look     int      // of a segment: the figure of PostgreSQL that it asks, its place in looks + 1
 	because  string
 }
 

@@ -119,10 +119,15 @@ func LocalDay(at int64, zone *time.Location) int32 {
 
 // dayStart is the first moment of a local day. Where clocks skip midnight that
 // is the moment of the change; where they repeat it, the first of the two.
-func dayStart(day int32, zone *time.Location) int64 {
-	utc := int64(day) * daySeconds
+func dayStart(day int32, zone *time.Location) int64 { return clockTime(day, 0, zone) }
+
+// clockTime is the moment at which clocks show a time of a local day, seconds
+// after its midnight. Where they skip it, that is the moment of the change;
+// where they show it twice, the first of the two.
+func clockTime(day int32, sec int64, zone *time.Location) int64 {
+	utc := int64(day)*daySeconds + sec
 	// No zone changes its offset twice within six hours, so what was in force
-	// six hours before decides whether there is a change near this midnight.
+	// six hours before decides whether there is a change near this time.
 	before := offset(utc-offset(utc, zone)-6*3600, zone)
 	t := utc - before
 	after := offset(t, zone)
