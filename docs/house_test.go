@@ -37,7 +37,8 @@ var mayImport = map[string][]string{
 	"reconciler/publish":  {"ledger", "protocol", "reconciler/stream"},
 	"reconciler/project":  {"ledger", "protocol", "reconciler/stream"},
 	"reconciler/export":   {"ledger", "protocol", "reconciler/stream"},
-	"reconciler":          {"ledger", "protocol", "reconciler/stream", "reconciler/publish", "reconciler/project", "reconciler/export"},
+	"reconciler/campaign": {"ledger", "protocol", "reconciler/stream"},
+	"reconciler":          {"ledger", "protocol", "reconciler/stream", "reconciler/publish", "reconciler/project", "reconciler/export", "reconciler/campaign"},
 	"reconciler/services": {},
 	"bench":               {"protocol", "protocol/iso8583"}, // the rest as a black box
 	"config":              {"protocol", "protocol/iso8583", "ledger", "processor", "processor/program", "gateway", "reconciler", "reconciler/publish", "reconciler/project", "reconciler/services"},

@@ -37,8 +37,12 @@ func (h *httpEdge) dispatch(ctx *fasthttp.RequestCtx, start time.Time) {
 		h.ops(ctx, route.Call)
 	case protocol.CallExport:
 		h.export(ctx, who, param)
+	case protocol.CallSegmentMembers, protocol.CallRunMembers:
+		h.file(ctx, who, route.Call, param)
 	case protocol.CallWhatIf:
 		h.whatIf(ctx, who, start)
+	case protocol.CallListSegments, protocol.CallListGrants, protocol.CallPreviewGrant, protocol.CallListRuns, protocol.CallListReminders:
+		h.campaign(ctx, route.Call, param, who, start)
 	default:
 		h.exchange(ctx, route, param, who, start)
 	}

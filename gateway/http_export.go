@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -30,26 +31,58 @@ func (h *httpEdge) export(ctx *fasthttp.RequestCtx, who *credential, name string
 		h.refuseAs(ctx, protocol.CallExport, bad)
 		return
 	}
+	if r.Target = strings.Clone(name); name != "operations" {
+		r.Caller = who.caller
+		h.stream(ctx, &r, name, func(to context.Context, w io.Writer) error { return h.gw.parts.Office.File(to, w, &r) })
+		return
+	}
+	merchant, from, to := who.caller.Merchant, time.Unix(0, r.From.Unix), time.Unix(0, r.To.Unix)
+	h.stream(ctx, &r, name, func(ctx context.Context, w io.Writer) error {
+		return h.gw.parts.Office.Export(ctx, w, merchant, from, to, r.Format)
+	})
+}
+
+// file streams another file of the office's: CSV, or what the query asks for.
+func (h *httpEdge) file(ctx *fasthttp.RequestCtx, who *credential, call protocol.Call, target string) {
+	r := protocol.Request{Call: call, Caller: who.caller, Format: "csv", Target: strings.Clone(target)}
+	bad := readQuery(ctx.QueryArgs(), &r)
+	if bad == nil && h.gw.parts.Office == nil {
+		bad = &protocol.Refusal{Code: protocol.Unavailable, Detail: "no reporting database is configured"}
+	}
+	if bad != nil {
+		h.refuseAs(ctx, call, bad)
+		return
+	}
+	h.stream(ctx, &r, "members", func(to context.Context, w io.Writer) error { return h.gw.parts.Office.File(to, w, &r) })
+}
+
+// stream sends a file as it is written. It has a place among the exports.
+func (h *httpEdge) stream(ctx *fasthttp.RequestCtx, r *protocol.Request, name string, write func(context.Context, io.Writer) error) {
 	select {
 	case h.exports <- struct{}{}:
 	default:
 		h.meters.shed.WithLabelValues(edgeNames[protocol.EdgeHTTP], protocol.Overloaded.String()).Inc()
-		h.refuse(ctx, protocol.CallExport, protocol.Overloaded, "", "as many exports as may be are under way")
+		h.refuse(ctx, r.Call, protocol.Overloaded, "", "as many exports as may be are under way")
 		return
 	}
-	stream := h.startExport(ctx.Conn(), who.caller.Merchant, &r)
+	stream := h.startExport(ctx.Conn(), write)
 	if err := stream.begin(); err != nil {
-		h.log.Warn("an export failed before its first byte", "error", err)
 		_ = stream.Close() // there is nothing to send
-		h.refuse(ctx, protocol.CallExport, protocol.Unavailable, "", reason(err))
+		var bad *protocol.Refusal
+		if errors.As(err, &bad) {
+			h.refuseAs(ctx, r.Call, bad)
+			return
+		}
+		h.log.Warn("an export failed before its first byte", "error", err)
+		h.refuse(ctx, r.Call, protocol.Unavailable, "", reason(err))
 		return
 	}
 	head := &ctx.Response.Header
 	head.Set(fasthttp.HeaderCacheControl, "no-store")
 	head.SetContentType(mediaTypes[r.Format])
-	head.Set(fasthttp.HeaderContentDisposition, `attachment; filename="operations.`+r.Format+`"`)
+	head.Set(fasthttp.HeaderContentDisposition, `attachment; filename="`+name+`.`+r.Format+`"`)
 	ctx.Response.SetBodyStream(stream, -1)
-	h.meters.done(protocol.EdgeHTTP, protocol.CallExport, &protocol.Response{Code: protocol.Approved}, time.Time{})
+	h.meters.done(protocol.EdgeHTTP, r.Call, &protocol.Response{Code: protocol.Approved}, time.Time{})
 }
 
 // reason is what the caller may know of a failure: the sentence of an error
@@ -64,8 +97,8 @@ func reason(err error) string {
 
 // exportRequest reads what is to be exported.
 func (h *httpEdge) exportRequest(ctx *fasthttp.RequestCtx, r *protocol.Request, name string) *protocol.Refusal {
-	if name != "operations" {
-		return &protocol.Refusal{Code: protocol.NoSuchCall, Detail: "there is no such export: operations is one"}
+	if name != "operations" && name != "grants" && name != "reminders" {
+		return &protocol.Refusal{Code: protocol.NoSuchCall, Detail: "there is no such export: there are operations, grants and reminders"}
 	}
 	if bad := readQuery(ctx.QueryArgs(), r); bad != nil {
 		return bad
@@ -94,14 +127,13 @@ type exportStream struct {
 	timeout time.Duration
 }
 
-func (h *httpEdge) startExport(conn net.Conn, merchant string, r *protocol.Request) *exportStream {
+func (h *httpEdge) startExport(conn net.Conn, write func(context.Context, io.Writer) error) *exportStream {
 	out, in := io.Pipe()
 	ctx, cancel := context.WithCancel(context.Background())
-	from, to, format := time.Unix(0, r.From.Unix), time.Unix(0, r.To.Unix), r.Format
 	go func() {
 		defer func() { <-h.exports }()
 		defer cancel()
-		in.CloseWithError(h.gw.parts.Office.Export(ctx, in, merchant, from, to, format))
+		in.CloseWithError(write(ctx, in))
 	}()
 	return &exportStream{source: bufio.NewReaderSize(out, 64<<10), pipe: out, cancel: cancel, conn: conn, timeout: h.options.WriteTimeout}
 }

@@ -44,6 +44,17 @@ var queries = map[protocol.Call][]param{
 		{"from", func(r *protocol.Request, v string) string { return readTime(&r.From, v) }},
 		{"to", func(r *protocol.Request, v string) string { return readTime(&r.To, v) }},
 	},
+	protocol.CallListRuns: {
+		{"cursor", readCursor},
+		{"limit", readLimit},
+	},
+	protocol.CallListReminders: {
+		{"cursor", readCursor},
+		{"limit", readLimit},
+	},
+	protocol.CallRunMembers: {
+		{"format", readFormat},
+	},
 	protocol.CallDeleteBlock: {
 		{"terminal", func(r *protocol.Request, v string) string { r.Terminal = v; return "" }},
 		{"cashier", func(r *protocol.Request, v string) string { r.Cashier = v; return "" }},

@@ -2,8 +2,10 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -40,11 +42,34 @@ func (h *httpEdge) whatIf(ctx *fasthttp.RequestCtx, who *credential, start time.
 		h.meters.done(protocol.EdgeHTTP, protocol.CallWhatIf, out, start)
 		return
 	}
+	h.long(ctx, run, out, start)
+}
+
+// campaign answers a call about segments, grants or reminders: it may have to
+// read a merchant's whole history.
+func (h *httpEdge) campaign(ctx *fasthttp.RequestCtx, call protocol.Call, target string, who *credential, start time.Time) {
+	r, out := &protocol.Request{Call: call, Caller: who.caller}, &protocol.Response{Call: call}
+	r.Target = strings.Clone(target)
+	bad := readQuery(ctx.QueryArgs(), r)
+	if bad == nil && h.gw.parts.Office == nil {
+		bad = &protocol.Refusal{Code: protocol.Unavailable, Detail: "no reporting database is configured"}
+	}
+	if bad != nil {
+		h.refuseAs(ctx, call, bad)
+		return
+	}
+	h.long(ctx, h.gw.parts.Office.Begin(r, out), out, start)
+}
+
+// long runs what may take a while and sends its answer. What goes wrong within
+// a second is an answer with its status.
+func (h *httpEdge) long(ctx *fasthttp.RequestCtx, run func(context.Context, func(done, total int64)) error, out *protocol.Response, start time.Time) {
+	call := out.Call
 	s := h.startReplay(ctx.Conn(), run, out)
 	select {
 	case <-s.ended:
 		if s.err != nil {
-			h.refuse(ctx, protocol.CallWhatIf, protocol.Unavailable, "", "the replay ended early; try again")
+			h.refuse(ctx, call, protocol.Unavailable, "", "it ended early; try again")
 			return
 		}
 		h.render(ctx, nil, out)
@@ -54,11 +79,15 @@ func (h *httpEdge) whatIf(ctx *fasthttp.RequestCtx, who *credential, start time.
 		head.SetContentType(out.ContentType())
 		ctx.Response.SetBodyStream(s, -1)
 	}
-	h.meters.done(protocol.EdgeHTTP, protocol.CallWhatIf, &protocol.Response{Code: protocol.Approved}, start)
+	h.meters.done(protocol.EdgeHTTP, call, &protocol.Response{Code: protocol.Approved}, start)
 }
 
-// replayStream is the body of a replay's answer: spaces until it is done, then
-// the report.
+// errLate cuts an answer off that has turned out to be a problem when its status
+// was sent.
+var errLate = errors.New("the answer is a problem, and its status was sent before")
+
+// replayStream is the body of a long answer: spaces until it is done, then the
+// report.
 type replayStream struct {
 	gw      *Gateway
 	ended   chan struct{} // closed when the replay has returned; err and out are its then
@@ -80,7 +109,7 @@ func (h *httpEdge) startReplay(conn net.Conn, run func(context.Context, func(don
 		defer close(s.ended)
 		defer cancel()
 		if s.err = run(ctx, func(int64, int64) {}); s.err != nil {
-			h.log.Warn("a replay ended early", "error", s.err)
+			h.log.Warn("a long answer ended early", "call", s.out.Call.String(), "error", s.err)
 		}
 	}()
 	return s
@@ -102,6 +131,9 @@ func (s *replayStream) Read(p []byte) (int, error) {
 			}
 			return copy(p, " "), nil
 		case <-s.ended:
+		}
+		if s.err == nil && s.out.IsProblem() {
+			s.err = errLate
 		}
 		if s.err != nil {
 			return 0, s.err

@@ -15,8 +15,8 @@ type Switch interface {
 	Submit(x *protocol.Exchange)
 }
 
-// Office answers what needs more than one account: matching a till's shift
-// and exporting a merchant's operations.
+// Office answers what needs more than one account: matching a till's shift,
+// exporting a merchant's operations, segments and what they are granted.
 type Office interface {
 	// CloseShift answers protocol.CallCloseShift by the exchange's Done, once,
 	// from any goroutine. It doesn't block.
@@ -26,6 +26,15 @@ type Office interface {
 	// before the first byte becomes an answer, a later one cuts the answer off.
 	// ctx ends when nobody reads any more.
 	Export(ctx context.Context, w io.Writer, merchant string, from, to time.Time, format string) error
+	// File writes another file to w, as Export does: the members of a segment,
+	// what a grant's run gave to whom, the exports of grants and reminders. The
+	// request's call, target and query say which. A *protocol.Refusal before the
+	// first byte is the answer.
+	File(ctx context.Context, w io.Writer, r *protocol.Request) error
+	// Begin answers what is asked about segments, grants and reminders, which may
+	// take a while: run must be called once, and when it returns nil the answer is
+	// in out; when ctx ends, it returns soon.
+	Begin(r *protocol.Request, out *protocol.Response) (run func(ctx context.Context, progress func(done, total int64)) error)
 }
 
 // WhatIf replays drafts of a programme over the receipts that were booked.

@@ -14,12 +14,16 @@ type clock struct {
 	l     *Ledger
 	began time.Time // carries the monotonic clock
 	skew  atomic.Int64
+	told  atomic.Int64 // the latest time that Now has told
 }
 
 func (c *clock) start(l *Ledger) {
 	c.l, c.began = l, time.Now()
 	now := l.o.Clock()
 	c.skew.Store(now)
+	for _, p := range l.parts {
+		c.told.Store(max(c.told.Load(), p.time))
+	}
 	for _, p := range l.parts {
 		if p.time-now > int64(maxJump) {
 			c.alert(time.Duration(now - p.time))
@@ -43,6 +47,20 @@ func (c *clock) now() int64 {
 		c.alert(jump)
 	}
 	return now
+}
+
+// Now is the ledger's time beside its tasks, unix ns: the clock's, never before
+// what it has told, nor before what was recorded when the ledger was opened. It
+// is for who follows the books and must not see a date twice when the clock
+// goes back.
+func (l *Ledger) Now() int64 {
+	for {
+		told := l.clock.told.Load()
+		now := max(l.clock.now(), told)
+		if l.clock.told.CompareAndSwap(told, now) {
+			return now
+		}
+	}
 }
 
 func (c *clock) alert(jump time.Duration) {

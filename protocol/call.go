@@ -60,6 +60,13 @@ var callNames = [CallCount]string{
 	CallOpenAPI:          "openapi",
 	CallProgramSchema:    "program_schema",
 	CallWhatIf:           "what_if",
+	CallListSegments:     "list_segments",
+	CallSegmentMembers:   "segment_members",
+	CallListGrants:       "list_grants",
+	CallPreviewGrant:     "preview_grant",
+	CallListRuns:         "list_grant_runs",
+	CallRunMembers:       "grant_run_members",
+	CallListReminders:    "list_reminders",
 }
 
 // String is the call's name in logs and metrics.

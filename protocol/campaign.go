@@ -1,8 +1,14 @@
 package protocol
 
+import "time"
+
 // What the switch, which knows the programmes, and the reconciler, which knows
 // PostgreSQL, say to each other about segments, grants and reminders, and what
 // offices are told of them.
+
+// GrantLasts is how long after its moment a grant may still be given: members
+// remember for longer that they have had it. A run that takes longer ends.
+const GrantLasts = 60 * 24 * time.Hour
 
 // GrantOrder names what a programme grants to one member of a segment: the
 // grant of a version by its name, and the moment for which it is given, unix
@@ -61,6 +67,15 @@ type Reminder struct {
 	Points  int64
 	Expires int64 // unix ns
 	Made    int64 // unix ns
+}
+
+// CampaignView is the answer to one of the calls about segments, grants and
+// reminders: the list that it asks for.
+type CampaignView struct {
+	Segments  []SegmentView
+	Grants    []GrantView
+	Runs      []GrantRun
+	Reminders []Reminder
 }
 
 // Campaign is what the programme of a merchant in force asks the reconciler to

@@ -55,6 +55,8 @@ func AppendJSON(dst []byte, r *Response) []byte {
 		e.checked(r)
 	case CallWhatIf:
 		e.whatIf(r.WhatIf)
+	case CallListSegments, CallListGrants, CallPreviewGrant, CallListRuns, CallListReminders:
+		e.campaign(r)
 	case CallProgramVersions:
 		e.versions(r)
 	case CallProgramDiff:

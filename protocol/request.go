@@ -62,6 +62,15 @@ const (
 	CallOpenAPI
 	CallProgramSchema
 	CallWhatIf // answered by the replay beside the switch
+	// What the office answers from the reporting database. The two about members
+	// are files.
+	CallListSegments
+	CallSegmentMembers
+	CallListGrants
+	CallPreviewGrant
+	CallListRuns
+	CallRunMembers
+	CallListReminders
 	CallCount
 )
 
@@ -316,6 +325,8 @@ type Request struct {
 	Templates []CardTemplate
 	Count     int64
 	Series    string // of coupons to be made: Count of them
+	// Grant, of an adjustment, is what the programme grants; no edge sets it.
+	Grant *GrantOrder
 
 	// Buffer owns the bytes that strings of this request point into.
 	Buffer []byte

@@ -235,7 +235,8 @@ type Response struct {
 	Problems    []Problem
 	Changes     []Change // between Versions[0] and Versions[1]
 	WhatIf      *WhatIf  // the replay of a draft
-	Count       int64    // rows a directory call has merged
+	Campaign    *CampaignView
+	Count       int64 // rows a directory call has merged
 	Card        CardView
 	// A page of a directory, or of none of them; NextCursor is the id to go on
 	// behind. Cashiers' cards are masked.

@@ -106,6 +106,14 @@ var Routes = []Route{
 	{"PUT", "/v1/blocks", CallPutBlock, support | admin, false, BodyJSON},
 	{"DELETE", "/v1/blocks", CallDeleteBlock, support | admin, false, BodyNone},
 
+	{"GET", "/v1/segments", CallListSegments, marketing | admin, false, BodyNone},
+	{"GET", "/v1/segments/{name}/members", CallSegmentMembers, marketing | admin, false, BodyNone},
+	{"GET", "/v1/grants", CallListGrants, marketing | admin, false, BodyNone},
+	{"GET", "/v1/grants/{name}/preview", CallPreviewGrant, marketing | admin, false, BodyNone},
+	{"GET", "/v1/grants/runs", CallListRuns, marketing | finance | admin, false, BodyNone},
+	{"GET", "/v1/grants/runs/{id}/members", CallRunMembers, marketing | finance | admin, false, BodyNone},
+	{"GET", "/v1/reminders", CallListReminders, marketing | admin, false, BodyNone},
+
 	{"GET", "/v1/exports/{name}", CallExport, finance | admin, false, BodyNone},
 
 	{"GET", "/healthz", CallHealth, public, false, BodyNone},

@@ -1,7 +1,8 @@
 // Package reconciler is everything behind the reply: it brings the journal to
 // Kafka (package publish) and into PostgreSQL (package project), writes
-// exports from there (package export), and proves that ledger and PostgreSQL
-// hold the same.
+// exports from there (package export), carries out grants to segments and
+// reminders (package campaign), and proves that ledger and PostgreSQL hold the
+// same.
 //
 // Tills wait for none of it. Kafka and PostgreSQL may be away for as long as
 // they like; what they lack stays in the ledger and is taken up when they are
@@ -20,6 +21,7 @@ import (
 
 	"tillgate/ledger"
 	"tillgate/protocol"
+	"tillgate/reconciler/campaign"
 	"tillgate/reconciler/desk"
 	"tillgate/reconciler/project"
 	"tillgate/reconciler/publish"
@@ -35,6 +37,8 @@ type Parts struct {
 	Registerer prometheus.Registerer // nil: no metrics
 	// WhatIf replays drafts for the command line; nil: it can't.
 	WhatIf WhatIf
+	// Programs are what segments, grants and reminders go by; nil: there are none.
+	Programs campaign.Programs
 	// Desk is the directory of the socket for the command line (package desk);
 	// "" opens none.
 	Desk string
@@ -49,6 +53,7 @@ type Reconciler struct {
 	mu        sync.Mutex
 	dsn       string
 	projector *project.Projector // nil until PostgreSQL is configured
+	campaigns *campaign.Service  // nil until then, or without programmes
 	connected chan struct{}      // closed when it is
 }
 
@@ -100,6 +105,16 @@ func (r *Reconciler) Connect(dsn string) error {
 		Source: r.source(), Open: r.parts.Ledger.OpenProfile, Synced: r.parts.Ledger.Synced, Booked: r.booked,
 		BatchRecords: r.o.Batch, Logger: r.parts.Logger, Registerer: r.parts.Registerer,
 	})
+	if r.parts.Programs != nil {
+		r.campaigns = campaign.New(campaign.Options{
+			Ledger: r.parts.Ledger, Programs: r.parts.Programs, Submit: r.parts.Submit, Config: config.Copy(),
+			Current: func(ctx context.Context) error {
+				_, err := r.current(ctx)
+				return err
+			},
+			Logger: r.parts.Logger, Rate: r.o.Campaigns.Rate, Late: r.o.Campaigns.Late, Remind: r.o.Campaigns.Remind,
+		})
+	}
 	close(r.connected)
 	return nil
 }
@@ -139,6 +154,15 @@ func (r *Reconciler) Run(ctx context.Context) {
 		case <-ctx.Done():
 		case <-r.connected:
 			r.projector.Run(ctx)
+		}
+	})
+	work.Go(func() {
+		select {
+		case <-ctx.Done():
+		case <-r.connected:
+			if r.campaigns != nil {
+				r.campaigns.Run(ctx)
+			}
 		}
 	})
 	if r.parts.Desk != "" {

@@ -128,7 +128,7 @@ func (s *server) openSwitch(tell func(part, format string, args ...any)) error {
 func (s *server) openReconciler(tell func(part, format string, args ...any)) (err error) {
 	s.reconciler, err = reconciler.New(s.config.Reconciler, reconciler.Parts{
 		Ledger: s.ledger, Submit: s.processor.Submit, Logger: s.log, Registerer: s.registry, Desk: s.config.Data,
-		WhatIf: s.whatIf,
+		WhatIf: s.whatIf, Programs: s.processor,
 	})
 	if err != nil {
 		return fmt.Errorf("start the reconciler: %w", err)

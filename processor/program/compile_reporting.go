@@ -132,6 +132,7 @@ func (c *compiler) grant(b object) Grant {
 		c.fail(b.path, "say when: at: \"2027-03-08T10:00:00+05:00\"")
 	} else {
 		g.at = c.timestamp(b.at("at"), at)
+		g.at -= g.at % second // fractions would say nothing
 	}
 	if g.name = b.text("name"); !b.has("name") {
 		// Two of one day need names; else the day tells them apart.

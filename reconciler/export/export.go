@@ -19,17 +19,34 @@ const (
 // Operations writes the operations of a merchant that were booked in [from,
 // to), in booking order, with a last row of totals.
 func Operations(ctx context.Context, config *pgx.ConnConfig, w io.Writer, merchant string, from, to time.Time, format string) error {
+	return one(ctx, config, w, format, &operations, merchant, from, to)
+}
+
+// Grants writes what the members of segments got in the runs of a merchant that
+// began in [from, to), or in one of them if run isn't 0, with a last row of
+// totals.
+func Grants(ctx context.Context, config *pgx.ConnConfig, w io.Writer, merchant string, from, to time.Time, run int64, format string) error {
+	return one(ctx, config, w, format, &grants, merchant, from, to, run)
+}
+
+// Reminders writes the reminders of a merchant that were made in [from, to).
+func Reminders(ctx context.Context, config *pgx.ConnConfig, w io.Writer, merchant string, from, to time.Time, format string) error {
+	return one(ctx, config, w, format, &reminders, merchant, from, to)
+}
+
+// one writes a single table in one of the formats.
+func one(ctx context.Context, config *pgx.ConnConfig, w io.Writer, format string, s *sheet, args ...any) error {
 	return snapshot(ctx, config, func(tx pgx.Tx) error {
 		switch format {
 		case CSV:
-			return table(ctx, tx, newCSV(w), &operations, merchant, from, to)
+			return table(ctx, tx, newCSV(w), s, args...)
 		case XLSX:
 			x, err := newXLSX(w)
 			if err != nil {
 				return err
 			}
 			defer func() { _ = x.close() }() // of temporary files, after the last byte
-			return table(ctx, tx, x, &operations, merchant, from, to)
+			return table(ctx, tx, x, s, args...)
 		}
 		return fmt.Errorf("there is no format %q: csv and xlsx are", format)
 	})

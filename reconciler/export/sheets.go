@@ -68,7 +68,8 @@ const counts = `CASE
 	WHEN kind = 'reverse' AND undoes = 'return' THEN 1
 	ELSE 0 END::bigint`
 
-// The sheets below belong to [All]; $1 is the merchant.
+// The sheets below belong to [All], but for grants and reminders; $1 is the
+// merchant.
 var (
 	lines = sheet{
 		name: "lines",
@@ -106,6 +107,31 @@ var (
 			SELECT after_available AS available, after_pending AS pending, after_held AS held, after_deficit AS deficit
 			FROM operations o WHERE o.account = m.account ORDER BY o.id DESC LIMIT 1) b ON true
 			WHERE m.merchant = $1 ORDER BY m.account`,
+	}
+	// grants are what the members of segments got: $1 merchant, $2 and $3 the
+	// moments between which the runs began, or $4 the only run.
+	grants = sheet{
+		name: "grants",
+		columns: []column{
+			{name: "run", kind: number, expr: "r.id"}, {name: "grant", expr: "r.name"}, {name: "at", kind: moment, expr: "r.occurrence"},
+			{name: "segment", expr: "r.segment"}, {name: "reason", expr: "r.reason"},
+			{name: "program", kind: number, expr: "r.program"}, {name: "published_by", expr: "r.publisher"},
+			{name: "run_status", expr: "r.status"}, {name: "run_why", expr: "r.why"},
+			{name: "member", expr: "m.account"}, {name: "status", expr: "m.status"}, {name: "why", expr: "m.why"},
+			{name: "operation", expr: "m.operation"},
+			{name: "points", kind: amount, expr: "CASE WHEN m.status = 'given' THEN r.points ELSE 0 END", sum: true},
+		},
+		from: `FROM grant_runs r LEFT JOIN grant_members m ON m.run = r.id
+			WHERE r.merchant = $1 AND r.began_at >= $2 AND r.began_at < $3 AND ($4::bigint = 0 OR r.id = $4) ORDER BY r.id, m.account`,
+		total: true,
+	}
+	reminders = sheet{
+		name: "reminders",
+		columns: []column{
+			{name: "id", kind: number}, {name: "member", expr: "account"}, {name: "before"},
+			{name: "expires_at", kind: moment}, {name: "points", kind: amount}, {name: "made_at", kind: moment},
+		},
+		from: "FROM reminders WHERE merchant = $1 AND made_at >= $2 AND made_at < $3 ORDER BY id",
 	}
 	shifts = sheet{
 		name: "shifts",
