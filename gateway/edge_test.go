@@ -82,6 +82,7 @@ func (f *fakeSwitch) calls() []protocol.Call {
 type fakeOffice struct {
 	export func(ctx context.Context, w io.Writer) error
 	done   chan struct{}
+	begin  func(ctx context.Context, r *protocol.Request, out *protocol.Response) error
 }
 
 func (o *fakeOffice) CloseShift(x *protocol.Exchange) {
@@ -93,6 +94,24 @@ func (o *fakeOffice) CloseShift(x *protocol.Exchange) {
 func (o *fakeOffice) Export(ctx context.Context, w io.Writer, _ string, _, _ time.Time, _ string) error {
 	defer close(o.done)
 	return o.export(ctx, w)
+}
+
+func (o *fakeOffice) File(ctx context.Context, w io.Writer, r *protocol.Request) error {
+	if r.Target == "unknown" {
+		return &protocol.Refusal{Code: protocol.NotFound, Field: "segment", Detail: "there is none"}
+	}
+	_, err := io.WriteString(w, "member\n"+r.Target+"\n")
+	return err
+}
+
+func (o *fakeOffice) Begin(r *protocol.Request, out *protocol.Response) func(context.Context, func(done, total int64)) error {
+	return func(ctx context.Context, _ func(int64, int64)) error {
+		if o.begin != nil {
+			return o.begin(ctx, r, out)
+		}
+		out.Campaign = &protocol.CampaignView{}
+		return nil
+	}
 }
 
 // edge is a running gateway over a fake switch.

@@ -24,7 +24,7 @@ const emptySale = `"total":0,"discount":0,"redeemed":0,"payable":0,"lines":[],"e
 // answers is one answer of every shape, and the special cases of each.
 func answers(t testing.TB) map[string]golden {
 	all := map[string]golden{}
-	for _, part := range []map[string]golden{saleAnswers(t), memberAnswers(t), officeAnswers(t), whatIfAnswers(t), problemAnswers()} {
+	for _, part := range []map[string]golden{saleAnswers(t), memberAnswers(t), officeAnswers(t), whatIfAnswers(t), campaignAnswers(), problemAnswers()} {
 		for name, g := range part {
 			all[name] = g
 		}
