@@ -56,7 +56,8 @@ type reminders struct {
 }
 
 func (w *worker) remindBefore(ctx context.Context, reader *pgx.Conn, merchant string, r *protocol.Remind, now int64) error {
-	rows, err := reader.Query(ctx, lapses, merchant, time.Unix(0, now), time.Unix(0, r.Until), r.Before)
+	until := time.Unix(0, r.Until).Add(time.Microsecond - 1) // PostgreSQL keeps microseconds, rounded down
+	rows, err := reader.Query(ctx, lapses, merchant, time.Unix(0, now), until, r.Before)
 	if err != nil {
 		return err
 	}
