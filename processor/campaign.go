@@ -36,7 +36,7 @@ func (s *Switch) Campaign(merchant string, now int64) (*protocol.Campaign, error
 	}
 	for i := range v.Program.Segments() {
 		one := &v.Program.Segments()[i]
-		c.Segments = append(c.Segments, protocol.SegmentView{Name: one.Name(), Color: one.Color()})
+		c.Segments = append(c.Segments, protocol.SegmentView{Name: one.Name(), Color: one.Colour()})
 	}
 	for i := range v.Program.Grants() {
 		g := &v.Program.Grants()[i]

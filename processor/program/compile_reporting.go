@@ -159,7 +159,7 @@ func (c *compiler) schedule(b object, g *Grant) {
 	if b.has("every") {
 		g.every = b.term("every", maxWindow, Days, Months, Years)
 		g.text = b.get("every").text
-		if g.every.Zero() && b.get("every").kind == nodeText && termForm.MatchString(g.text) {
+		if g.every.Zero() && g.every.calendar() {
 			c.fail(b.at("every"), "write how far its moments lie apart, at least 1d: 7d, 1mo, 1y; for once leave it out")
 		}
 	}

@@ -53,12 +53,17 @@ func TestEveryRuleHasItsScenario(t *testing.T) {
 
 var toldForm = regexp.MustCompile(`\b([A-Z])(\d{1,2})(?:-[A-Z]?(\d{1,2}))?\b`)
 
-// toldIDs are the ids that remarks in the switch's scenarios name: L1-L4 names
-// four.
+// toldIDs are the ids that remarks in the scenarios of the switch and of the
+// campaigns name: L1-L4 names four.
 func toldIDs(t *testing.T) map[string]bool {
 	files, err := filepath.Glob("../testdata/*.txt")
 	require.NoError(t, err)
 	require.NotEmpty(t, files)
+	// What is carried out beside the switch has its scenarios there.
+	beside, err := filepath.Glob("../../reconciler/campaign/testdata/*.txt")
+	require.NoError(t, err)
+	require.NotEmpty(t, beside)
+	files = append(files, beside...)
 	told := map[string]bool{}
 	for _, f := range files {
 		for _, line := range strings.Split(string(read(t, f)), "\n") {

@@ -31,8 +31,8 @@ type look struct {
 // Name is the segment's name.
 func (s *Segment) Name() string { return s.name }
 
-// Color is its colour in reports, "" for none.
-func (s *Segment) Color() string { return s.color }
+// Colour is how reports colour it, "" for none.
+func (s *Segment) Colour() string { return s.color }
 
 // NeedsProfile reports whether conditions ask for what is personal.
 func (s *Segment) NeedsProfile() bool { return s.profile }

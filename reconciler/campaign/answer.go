@@ -39,6 +39,9 @@ func (s *Service) Answer(ctx context.Context, r *protocol.Request, out *protocol
 		c = &protocol.Campaign{}
 	}
 	out.At = protocol.Time{Offset: c.Offset}
+	if err := s.o.Current(ctx); err != nil {
+		return err // the schema may not even be there yet
+	}
 	switch r.Call {
 	case protocol.CallListRuns:
 		return s.runs(ctx, r, out)
@@ -65,9 +68,6 @@ func (s *Service) asked(read func() error) error {
 
 // segments tells how many members each segment has.
 func (s *Service) segments(ctx context.Context, merchant string, c *protocol.Campaign, now int64, out *protocol.Response) error {
-	if err := s.o.Current(ctx); err != nil {
-		return err
-	}
 	for _, one := range c.Segments {
 		var err error
 		if one.Members, err = s.each(ctx, merchant, one.Name, now, nil); err != nil {
@@ -84,9 +84,6 @@ func (s *Service) preview(ctx context.Context, r *protocol.Request, c *protocol.
 		g := c.Grants[i]
 		if g.Name != r.Target {
 			continue
-		}
-		if err := s.o.Current(ctx); err != nil {
-			return err
 		}
 		var err error
 		if g.Members, err = s.each(ctx, r.Caller.Merchant, g.Segment, now, nil); err != nil {

@@ -64,7 +64,7 @@ type Options struct {
 	Late time.Duration
 	// Remind is how often lapses are looked for. 5 min.
 	Remind time.Duration
-	// Poll is how often new programmes and moments are looked for. 15 s.
+	// Poll is how often new programmes and moments are looked for. 5 s.
 	Poll time.Duration
 }
 
@@ -79,7 +79,7 @@ func (o *Options) defaults() {
 		o.Remind = 5 * time.Minute
 	}
 	if o.Poll <= 0 {
-		o.Poll = 15 * time.Second
+		o.Poll = 5 * time.Second
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -125,7 +125,11 @@ type worker struct {
 	reminded time.Time // when lapses were looked for last
 	cleaned  time.Time
 	pace     pace
+	newest   map[grantID]int64 // the newest moment of each grant that has a run, unix ns; 0 for none
 }
+
+// grantID names a grant of a merchant.
+type grantID struct{ merchant, name string }
 
 // dialLimit bounds how long a connection may take to come about.
 const dialLimit = 10 * time.Second
@@ -148,7 +152,7 @@ func (s *Service) session(ctx context.Context) error {
 		return err
 	}
 	defer shut(ctx, conn)
-	w := &worker{Service: s, conn: conn, pace: pace{every: time.Second / time.Duration(s.o.Rate)}}
+	w := &worker{Service: s, conn: conn, pace: pace{every: time.Second / time.Duration(s.o.Rate)}, newest: map[grantID]int64{}}
 	if err := w.lock(ctx); err != nil {
 		return err
 	}

@@ -26,15 +26,9 @@ const mostMissed = 32
 func (w *worker) due(ctx context.Context, merchant string, c *protocol.Campaign, now int64) (begun bool, err error) {
 	for i := range c.Grants {
 		g := &c.Grants[i]
-		var last *time.Time
-		err := w.conn.QueryRow(ctx, "SELECT max(occurrence) FROM grant_runs WHERE merchant = $1 AND name = $2", merchant, g.Name).Scan(&last)
+		after, err := w.lastMoment(ctx, grantID{merchant, g.Name})
 		if err != nil {
 			return false, err
-		}
-		after := int64(0)
-		if last != nil {
-			// PostgreSQL keeps microseconds: a moment's own row must not bring it again.
-			after = last.UnixNano() + int64(time.Microsecond) - 1
 		}
 		moments := w.o.Programs.GrantMoments(merchant, g.Name, after, now, mostMissed)
 		if len(moments) == 0 {
@@ -43,9 +37,28 @@ func (w *worker) due(ctx context.Context, merchant string, c *protocol.Campaign,
 		if err := w.begin(ctx, merchant, c, g, moments, now); err != nil {
 			return false, err
 		}
+		w.newest[grantID{merchant, g.Name}] = moments[0]
 		begun = true
 	}
 	return begun, nil
+}
+
+// lastMoment is the newest moment of a grant that has a run. Nobody else writes
+// runs while the lock is held, so it is asked once.
+func (w *worker) lastMoment(ctx context.Context, id grantID) (int64, error) {
+	if at, known := w.newest[id]; known {
+		return at, nil
+	}
+	var last *time.Time
+	err := w.conn.QueryRow(ctx, "SELECT max(occurrence) FROM grant_runs WHERE merchant = $1 AND name = $2", id.merchant, id.name).Scan(&last)
+	if err != nil {
+		return 0, err
+	}
+	w.newest[id] = 0
+	if last != nil {
+		w.newest[id] = last.UnixNano()
+	}
+	return w.newest[id], nil
 }
 
 // begin writes down the run of a grant's newest moment with the list of its

@@ -59,7 +59,7 @@ type world struct {
 
 func newWorld(t testing.TB) *world {
 	w := &world{TB: t, dsn: servicetest.Database(t), fs: vfs.NewMem(), names: map[string]string{}, shut: func() {}}
-	w.clock.Store(time.Date(2026, 11, 20, 12, 0, 0, 0, almaty).UnixNano())
+	w.clock.Store(time.Date(2026, 1, 1, 0, 0, 0, 0, almaty).UnixNano())
 	w.open()
 	t.Cleanup(func() { w.shut() })
 	return w
@@ -140,7 +140,7 @@ func (w *world) session(ctx context.Context) (*worker, error) {
 	if err != nil {
 		return nil, err
 	}
-	one := &worker{Service: s, conn: conn, pace: pace{every: time.Second / time.Duration(s.o.Rate)}}
+	one := &worker{Service: s, conn: conn, pace: pace{every: time.Second / time.Duration(s.o.Rate)}, newest: map[grantID]int64{}}
 	if err := one.lock(ctx); err != nil {
 		shut(ctx, conn)
 		return nil, err
