@@ -29,6 +29,10 @@ override ROUNDS := $(strip $(ROUNDS))
 
 LINT_VERSION := v2.15.0
 LINT := bin/golangci-lint-$(LINT_VERSION)
+LICENCES_VERSION := v1.6.0
+LICENCES := bin/go-licenses-$(LICENCES_VERSION)
+VULNCHECK_VERSION := v1.2.0
+VULNCHECK := bin/govulncheck-$(VULNCHECK_VERSION)
 
 BENCHSTAT_VERSION := v0.0.0-20260908200009-22c9c6c9d4da
 BENCHSTAT := bin/benchstat-$(BENCHSTAT_VERSION)
@@ -48,7 +52,7 @@ run: build ## build and serve everything in one process, data in ./data, loopbac
 .PHONY: build
 build: ## build the programs into bin/
 	@mkdir -p bin
-	go build -o bin/ ./cmd/...
+	go build -trimpath -o bin/ ./cmd/...
 
 # The services run for the tests, and are stopped afterwards if they were
 # started here. The trap stops them after an interrupt, too.
@@ -69,7 +73,7 @@ race: deps bin/tillservices ## run all tests under the race detector
 	$(call with_services,go test -race -timeout 20m $(TESTFLAGS) $(PKG))
 
 .PHONY: check
-check: $(LINT) ## format, vet, lint, house rules, generated files, go.mod
+check: $(LINT) $(LICENCES) $(VULNCHECK) ## format, vet, lint, house rules, generated files, go.mod, licences, known vulnerabilities
 	@echo 'gofmt'; unformatted=$$(git ls-files -co --exclude-standard '*.go' | xargs gofmt -l); \
 		if [ -n "$$unformatted" ]; then echo "not formatted by gofmt:"; echo "$$unformatted"; exit 1; fi
 	go vet ./...
@@ -77,10 +81,20 @@ check: $(LINT) ## format, vet, lint, house rules, generated files, go.mod
 	go test -count=1 ./docs
 	.ci/generated
 	@$(MAKE) --no-print-directory tidy-check
+	@.ci/licences $(LICENCES)
+	@.ci/vulnerabilities $(VULNCHECK)
 
 .PHONY: fix
 fix: $(LINT) ## format, and repair what the linters can repair
 	$(LINT) run --fix $(PKG)
+
+.PHONY: licences
+licences: $(LICENCES) ## write docs/licences.md anew
+	@.ci/licences $(LICENCES) --write
+
+.PHONY: reproducible
+reproducible: ## build twice in two places and compare the binaries
+	@.ci/reproducible
 
 .PHONY: tidy-check
 tidy-check: ## say what `go mod tidy` would change
@@ -165,3 +179,15 @@ $(BENCHSTAT):
 	@echo 'building benchstat $(BENCHSTAT_VERSION), once'
 	@GOBIN='$(CURDIR)/bin' go install golang.org/x/perf/cmd/benchstat@$(BENCHSTAT_VERSION)
 	@mv bin/benchstat $(BENCHSTAT)
+
+$(LICENCES):
+	@mkdir -p bin
+	@echo 'building go-licenses $(LICENCES_VERSION), once'
+	@GOBIN='$(CURDIR)/bin' go install github.com/google/go-licenses@$(LICENCES_VERSION)
+	@mv bin/go-licenses $(LICENCES)
+
+$(VULNCHECK):
+	@mkdir -p bin
+	@echo 'building govulncheck $(VULNCHECK_VERSION), once'
+	@GOBIN='$(CURDIR)/bin' go install golang.org/x/vuln/cmd/govulncheck@$(VULNCHECK_VERSION)
+	@mv bin/govulncheck $(VULNCHECK)
