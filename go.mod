@@ -27,7 +27,7 @@ require (
 	pgregory.net/rapid v1.3.0
 )
 
-require github.com/CycloneDX/cyclonedx-go v0.12.0 // indirect
+require github.com/CycloneDX/cyclonedx-go v0.12.0
 
 require (
 	github.com/DataDog/zstd v1.5.7 // indirect
