@@ -29,6 +29,7 @@ type shop struct {
 	clock  atomic.Int64
 	keys   int
 	shut   func() // closes switch and ledger; the test's end does, too
+	tune   func(*ledger.Options)
 }
 
 // morning is when tests begin: a Friday, 2026-11-20 12:00 in Almaty.
@@ -56,10 +57,14 @@ func openShop(t testing.TB, document string) *shop {
 func (s *shop) open() {
 	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
 	var err error
-	s.ledger, err = ledger.Open("data", ledger.Options{
+	o := ledger.Options{
 		FS: s.fs, Partitions: 4, Shards: 2, Clock: s.clock.Load, MinFreeDisk: -1, Logger: quiet,
 		Fatal: func(err error) { s.t.Errorf("the ledger has failed: %v", err) },
-	})
+	}
+	if s.tune != nil {
+		s.tune(&o)
+	}
+	s.ledger, err = ledger.Open("data", o)
 	require.NoError(s.t, err)
 	s.s, err = New(s.ledger, Options{Clock: s.clock.Load, Logger: slog.New(slog.NewTextHandler(testLog{s.t}, nil))})
 	require.NoError(s.t, err)
