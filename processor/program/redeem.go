@@ -47,7 +47,12 @@ func (j *judge) redeemed() bool {
 	}
 	j.d.RedeemedMoney = j.p.Money(take)
 	j.d.Redeemed = j.p.Price(j.d.RedeemedMoney)
-	if asked.Partial && asked.Points > most {
+	if asked.Mode == protocol.RedeemPoints && j.d.Redeemed < asked.Points {
+		if !asked.Partial { // the number is exact, and a part of it would buy nothing
+			j.d.MaxRedeem = min(j.d.MaxRedeem, j.d.Redeemed)
+			j.d.RedeemedMoney, j.d.Redeemed = 0, 0
+			return j.refuse(protocol.RedeemNotAllowed, "no sum of money is worth exactly so many points; ask for fewer, or for as many as are allowed")
+		}
 		j.d.Code = protocol.Partial
 	}
 	Spread(j.d.RedeemedMoney, j.weights, j.caps, j.money)

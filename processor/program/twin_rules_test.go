@@ -328,6 +328,14 @@ func (t *twin) redeem(available int64) {
 	}
 	t.res.money = p.money(take)
 	t.res.redeemed = p.price(t.res.money)
+	if want.Mode == protocol.RedeemPoints && t.res.redeemed < want.Points {
+		t.res.code = protocol.Partial
+		if !want.Partial { // exactly so many buy nothing more than fewer
+			t.res.code, t.res.max = protocol.RedeemNotAllowed, t.res.redeemed
+			t.res.money, t.res.redeemed = 0, 0
+			return
+		}
+	}
 	t.res.paid = tSpread(t.res.money, weights, caps)
 }
 
