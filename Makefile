@@ -15,7 +15,7 @@ SEEDS     ?= $(if $(strip $(SEED)),1,200) # how many it plays
 MUTANTFLAGS ?=         # more flags for tillmutants: make mutants MUTANTFLAGS='--only switch'
 REV       ?=           # revision to compare with: make bench-compare REV=main~5
 BENCH     ?=           # micro-benchmarks to run: make bench-compare REV=HEAD BENCH=Evaluate
-ROUNDS    ?= 6         # how often each of them is run, by turns
+ROUNDS    ?= 6         # how often each of them is run, by turns; of make fire: rounds of faults, 200
 
 # Comments after a value leave blanks in it.
 override PKG := $(strip $(PKG))
@@ -25,6 +25,7 @@ override SEED := $(strip $(SEED))
 override REV := $(strip $(REV))
 # The hot path: codec, rules, decision, drain. Others compare with libraries.
 override BENCH := $(or $(strip $(BENCH)),Codec/tillgate|Edge|TenLines$$|MatchRoute|Evaluate|Programmes|Authorize|Pair|LargeAccount|Account|Operation|Drain)
+FIREROUNDS := $(if $(filter command environment,$(origin ROUNDS)),$(strip $(ROUNDS)),200)
 override ROUNDS := $(strip $(ROUNDS))
 
 LINT_VERSION := v2.15.0
@@ -113,6 +114,11 @@ fuzz: ## run every fuzzer for FUZZTIME each
 simulate: ## play the whole server on a simulated disk, stream and clock: SEEDS=1000, or SEED=7 again
 	TILLGATE_SEED=$(SEED) TILLGATE_SEEDS=$(SEEDS) \
 		go test ./bench/simulate -run '^TestSimulation$$' -count=1 -timeout 120m -v
+
+.PHONY: fire
+fire: deps ## hit the built server with faults in the middle of load: ROUNDS=200, or SEED=7 again
+	TILLGATE_SEED=$(SEED) TILLGATE_ROUNDS=$(FIREROUNDS) \
+		go test ./bench/rig -run '^(TestUnderFire|TestAFullDiskLosesNothing)$$' -count=1 -timeout 120m -v
 
 .PHONY: mutants
 mutants: ## plant faults, one at a time, and prove that the tests find each; some ten minutes

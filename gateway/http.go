@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
@@ -100,53 +99,14 @@ func (h *httpEdge) handle(ctx *fasthttp.RequestCtx) {
 			h.refuse(ctx, protocol.CallUnknown, protocol.Internal, "", "")
 		}
 	}()
-	if bothLengths(ctx.Request.Header.RawHeaders()) {
+	if field, detail := ambiguous(ctx.Request.Header.RawHeaders()); detail != "" {
 		// Two readers of such a request may disagree where it ends; nothing
 		// that follows on this connection can be trusted.
 		ctx.SetConnectionClose()
-		h.refuse(ctx, protocol.CallUnknown, protocol.InvalidRequest, "Transfer-Encoding",
-			"a request has Content-Length or Transfer-Encoding, not both")
+		h.refuse(ctx, protocol.CallUnknown, protocol.InvalidRequest, field, detail)
 		return
 	}
 	h.dispatch(ctx, start)
-}
-
-// bothLengths reports a request whose length is said in two ways. fasthttp
-// lets Transfer-Encoding win and forgets the other, so the raw header is
-// looked at: the line starts only.
-func bothLengths(raw []byte) bool {
-	var length, encoding bool
-	for len(raw) > 0 {
-		line := raw
-		if i := bytes.IndexByte(raw, '\n'); i >= 0 {
-			line, raw = raw[:i], raw[i+1:]
-		} else {
-			raw = nil
-		}
-		if len(line) == 0 {
-			continue
-		}
-		switch line[0] | 0x20 {
-		case 'c':
-			length = length || hasName(line, "content-length")
-		case 't':
-			encoding = encoding || hasName(line, "transfer-encoding")
-		}
-	}
-	return length && encoding
-}
-
-// hasName reports whether a header line has the name, which is in lower case.
-func hasName(line []byte, name string) bool {
-	if len(line) <= len(name) || line[len(name)] != ':' && line[len(name)] != ' ' {
-		return false
-	}
-	for i := range len(name) {
-		if c := line[i]; c != name[i] && !(c >= 'A' && c <= 'Z' && c|0x20 == name[i]) {
-			return false
-		}
-	}
-	return true
 }
 
 // broken answers what fasthttp could not read as a request. The connection

@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -311,15 +310,4 @@ func TestAddressesThatOthersReach(t *testing.T) {
 	require.Error(t, err)
 	require.NotContains(t, err.Error(), macHex)
 	require.NotContains(t, fmt.Sprintf("%v %+v %#v", MACKey{1, macHex}, MACKey{1, macHex}, MACKey{1, macHex}), macHex)
-}
-
-func FuzzBothLengths(f *testing.F) {
-	f.Add([]byte("Host: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n"))
-	f.Add([]byte("content-length: 5\n\n\r\ntransfer-encoding : x"))
-	f.Fuzz(func(t *testing.T, raw []byte) {
-		if bothLengths(raw) {
-			require.True(t, bytes.Contains(bytes.ToLower(raw), []byte("content-length")))
-			require.True(t, bytes.Contains(bytes.ToLower(raw), []byte("transfer-encoding")))
-		}
-	})
 }

@@ -132,6 +132,11 @@ func prove(ctx context.Context, t *testing.T, server *rig.Server, crew []*rig.Wo
 
 // start builds the server and starts it on a data directory of its own.
 func start(ctx context.Context, t *testing.T, dir string, env ...string) *rig.Server {
+	return startOn(ctx, t, dir, filepath.Join(dir, "data"), env...)
+}
+
+// startOn is start with the data in a directory elsewhere.
+func startOn(ctx context.Context, t *testing.T, dir, data string, env ...string) *rig.Server {
 	binary, err := rig.Build(ctx, dir)
 	require.NoError(t, err)
 	httpAddress, err := rig.FreePort()
@@ -139,7 +144,7 @@ func start(ctx context.Context, t *testing.T, dir string, env ...string) *rig.Se
 	isoAddress, err := rig.FreePort()
 	require.NoError(t, err)
 	server := &rig.Server{
-		Binary: binary, Dir: filepath.Join(dir, "data"), HTTP: httpAddress, ISO: isoAddress,
+		Binary: binary, Dir: data, HTTP: httpAddress, ISO: isoAddress,
 		Env: env,
 	}
 	require.NoError(t, server.Start(ctx))
@@ -158,6 +163,11 @@ func start(ctx context.Context, t *testing.T, dir string, env ...string) *rig.Se
 // hire registers a member with a card for each of n workers: tills and shops
 // in turn.
 func hire(t *testing.T, server *rig.Server, n int, seed uint64, stop <-chan struct{}) []*rig.Worker {
+	return hireAt(t, server, n, seed, stop, server.HTTP, server.ISO)
+}
+
+// hireAt is hire for workers who reach the server at other addresses.
+func hireAt(t *testing.T, server *rig.Server, n int, seed uint64, stop <-chan struct{}, http, iso string) []*rig.Worker {
 	office := rig.NewShop("http://"+server.HTTP, "T0000")
 	defer office.Close()
 	pause := func() { time.Sleep(5 * time.Millisecond) } // before a server that is just starting is tried again
@@ -174,9 +184,9 @@ func hire(t *testing.T, server *rig.Server, n int, seed uint64, stop <-chan stru
 		require.NoError(t, err)
 		require.Less(t, status, 300, "%s", body)
 		terminal := fmt.Sprintf("T%04d", i+1)
-		var edge rig.Edge = rig.NewShop("http://"+server.HTTP, terminal)
+		var edge rig.Edge = rig.NewShop("http://"+http, terminal)
 		if i%2 == 0 {
-			edge = rig.NewTill(server.ISO, terminal)
+			edge = rig.NewTill(iso, terminal)
 		}
 		t.Cleanup(edge.Close)
 		crew = append(crew, rig.NewWorker(terminal, card, member.ID, edge, seed+uint64(i), stop, pause))

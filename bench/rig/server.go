@@ -139,6 +139,50 @@ func (s *Server) Kill(ctx context.Context) error {
 	return s.Start(ctx)
 }
 
+// Signal sends the process a signal; SIGSTOP freezes it and SIGCONT lets it go
+// on.
+func (s *Server) Signal(sig syscall.Signal) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.cmd.Process.Signal(sig)
+}
+
+// Ended reports whether the process has ended by itself.
+func (s *Server) Ended() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	select {
+	case err := <-s.ended:
+		s.ended <- err
+		return true
+	default:
+		return false
+	}
+}
+
+// Revive starts the process again if it has ended by itself, as a supervisor
+// would, and tells whether it had.
+func (s *Server) Revive(ctx context.Context) (bool, error) {
+	if !s.Ended() {
+		return false, nil
+	}
+	return true, s.Start(ctx)
+}
+
+// Verify has the command prove the books of the running server, and those of
+// a PostgreSQL ("" for none) against them. The error holds what it said.
+func (s *Server) Verify(ctx context.Context, dsn string) error {
+	args := []string{"verify", "--data", s.Dir}
+	if dsn != "" {
+		args = append(args, "--postgres", dsn)
+	}
+	out, err := exec.CommandContext(ctx, s.Binary, args...).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("verify: %w\n%s", err, out)
+	}
+	return nil
+}
+
 // Stop asks the process to end and waits for it.
 func (s *Server) Stop(ctx context.Context) error {
 	s.mu.Lock()

@@ -37,6 +37,9 @@ type KafkaOptions struct {
 	// Heap is the Java heap as -Xmx takes it; empty means 512m, which carries a
 	// few hundred partitions.
 	Heap string
+	// Advertise is the host and port that the broker tells its clients to come
+	// to; empty means its own. A test puts a proxy there.
+	Advertise string
 	// Logf receives what a person should know, such as a long fetch; nil drops it.
 	Logf func(format string, args ...any)
 }
@@ -186,10 +189,14 @@ func (k *Kafka) configure() error {
 		}
 	}
 	var text bytes.Buffer
+	advertised := k.options.Advertise
+	if advertised == "" {
+		advertised = k.Address()
+	}
 	err = template.Must(template.New("").Parse(kafkaProperties)).Execute(&text, struct {
 		kafkaPorts
-		Data string
-	}{k.ports, k.path("data")})
+		Data, Advertised string
+	}{k.ports, k.path("data"), advertised})
 	if err != nil {
 		return fmt.Errorf("fill in the broker's settings: %w", err)
 	}

@@ -183,7 +183,15 @@ func OwnPostgres(t testing.TB) *services.Postgres {
 // it; it is stopped and its data removed at the end.
 func OwnKafka(t testing.TB) *services.Kafka {
 	t.Helper()
-	k, err := services.StartKafka(context.Background(), Dir(t), services.KafkaOptions{Logf: t.Logf})
+	return OwnKafkaBehind(t, "")
+}
+
+// OwnKafkaBehind is OwnKafka for a broker that its clients reach at another
+// address, host:port, where the test has put a proxy.
+func OwnKafkaBehind(t testing.TB, address string) *services.Kafka {
+	t.Helper()
+	options := services.KafkaOptions{Logf: t.Logf, Advertise: address}
+	k, err := services.StartKafka(context.Background(), Dir(t), options)
 	check(t, err)
 	t.Cleanup(func() {
 		if err := k.Stop(context.Background()); err != nil {
