@@ -1,6 +1,7 @@
 package processor
 
 import (
+	"fmt"
 	"slices"
 
 	"tillgate/ledger"
@@ -54,6 +55,16 @@ func (s *Switch) Campaign(merchant string, now int64) (*protocol.Campaign, error
 		c.Remind = append(c.Remind, protocol.Remind{Before: before, Until: until})
 	}
 	return c, nil
+}
+
+// pastGrants warns of grants of a new version that have no moment to come.
+func pastGrants(p *program.Program, now int64) (warnings []string) {
+	for i := range p.Grants() {
+		if g := &p.Grants()[i]; g.Next(now) == 0 {
+			warnings = append(warnings, fmt.Sprintf("the grant %q has no moment to come; one that is past gives nothing", g.Name()))
+		}
+	}
+	return warnings
 }
 
 // GrantMoments are the moments of a grant in (after, now], unix ns, the newest

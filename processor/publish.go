@@ -81,6 +81,7 @@ func putProgram(t *Task) error {
 		if err := t.s.announce(row, compiled, nil); err != nil {
 			return err
 		}
+		out.Warnings = append(out.Warnings, pastGrants(compiled, t.s.o.Clock())...)
 	}
 	t.published(row)
 	return nil

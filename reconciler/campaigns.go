@@ -84,7 +84,11 @@ func (r *Reconciler) File(ctx context.Context, w io.Writer, request *protocol.Re
 	run, err := strconv.ParseInt(request.Target, 10, 64)
 	known := err == nil && run > 0
 	if known {
-		if known, err = s.HasRun(ctx, merchant, run); err != nil {
+		known, err = s.HasRun(ctx, merchant, run)
+		if errors.Is(err, campaign.ErrBusy) {
+			return &protocol.Refusal{Code: protocol.Overloaded, Detail: err.Error()}
+		}
+		if err != nil {
 			return r.told(err)
 		}
 	}

@@ -192,6 +192,8 @@ func TestExportOfEverything(t *testing.T) {
 	require.Equal(t, 1+8, strings.Count(files["members.csv"], "\n"))
 	require.Contains(t, files["members.csv"], "Member 7")
 	require.Contains(t, files, "shifts.csv")
+	require.Contains(t, files["grants.csv"], "total,0,")
+	require.Contains(t, files["reminders.csv"], "member,before")
 	require.Contains(t, files, "lots.csv")
 }
 

@@ -112,7 +112,7 @@ func (r *Reconciler) Connect(dsn string) error {
 				_, err := r.current(ctx)
 				return err
 			},
-			Logger: r.parts.Logger, Rate: r.o.Campaigns.Rate, Late: r.o.Campaigns.Late, Remind: r.o.Campaigns.Remind,
+			Logger: r.parts.Logger, Registerer: r.parts.Registerer, Rate: r.o.Campaigns.Rate, Late: r.o.Campaigns.Late, Remind: r.o.Campaigns.Remind,
 		})
 	}
 	close(r.connected)

@@ -20,9 +20,9 @@ const (
 	mostRows = 500
 )
 
-// ErrBusy says that another office's question is being answered: each reads the
-// whole history of a merchant, so there is one at a time.
-var ErrBusy = errors.New("segments are being looked at for somebody else; try again")
+// ErrBusy says that other offices' questions are being answered: who belongs to a
+// segment is found out of a merchant's whole history, for one office at a time.
+var ErrBusy = errors.New("somebody else's question about segments is being answered; try again")
 
 // Answer fills the response of one of the calls about segments, grants and
 // reminders. A *protocol.Refusal is the answer to a request that can't be
@@ -44,22 +44,22 @@ func (s *Service) Answer(ctx context.Context, r *protocol.Request, out *protocol
 	}
 	switch r.Call {
 	case protocol.CallListRuns:
-		return s.runs(ctx, r, out)
+		return placed(s.reading, func() error { return s.runs(ctx, r, out) })
 	case protocol.CallListReminders:
-		return s.reminders(ctx, r, out)
+		return placed(s.reading, func() error { return s.reminders(ctx, r, out) })
 	case protocol.CallListGrants:
-		return s.grants(ctx, merchant, c, out)
+		return placed(s.reading, func() error { return s.grants(ctx, merchant, c, out) })
 	case protocol.CallPreviewGrant:
-		return s.asked(func() error { return s.preview(ctx, r, c, now, out) })
+		return placed(s.asking, func() error { return s.preview(ctx, r, c, now, out) })
 	}
-	return s.asked(func() error { return s.segments(ctx, merchant, c, now, out) })
+	return placed(s.asking, func() error { return s.segments(ctx, merchant, c, now, out) })
 }
 
-// asked runs what reads a merchant's whole history, one at a time.
-func (s *Service) asked(read func() error) error {
+// placed reads where there is a place for it.
+func placed(places chan struct{}, read func() error) error {
 	select {
-	case s.asking <- struct{}{}:
-		defer func() { <-s.asking }()
+	case places <- struct{}{}:
+		defer func() { <-places }()
 		return read()
 	default:
 		return ErrBusy
@@ -219,7 +219,7 @@ func (s *Service) Members(ctx context.Context, w io.Writer, merchant, segment st
 	if _, _, ok := s.o.Programs.Segment(merchant, segment, s.o.Ledger.Now()); !ok {
 		return unknownSegment(segment)
 	}
-	return s.asked(func() error {
+	return placed(s.asking, func() error {
 		if err := s.o.Current(ctx); err != nil {
 			return err
 		}
@@ -239,6 +239,14 @@ func (s *Service) Members(ctx context.Context, w io.Writer, merchant, segment st
 
 // HasRun reports whether a run is the merchant's.
 func (s *Service) HasRun(ctx context.Context, merchant string, run int64) (ok bool, err error) {
+	err = placed(s.reading, func() error {
+		ok, err = s.hasRun(ctx, merchant, run)
+		return err
+	})
+	return ok, err
+}
+
+func (s *Service) hasRun(ctx context.Context, merchant string, run int64) (ok bool, err error) {
 	conn, err := s.connect(ctx)
 	if err != nil {
 		return false, err

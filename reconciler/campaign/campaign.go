@@ -24,6 +24,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"tillgate/ledger"
 	"tillgate/protocol"
@@ -56,6 +57,8 @@ type Options struct {
 	// Current waits until everything that is synced is in PostgreSQL.
 	Current func(context.Context) error
 	Logger  *slog.Logger
+	// Registerer gets the metrics; nil: there are none.
+	Registerer prometheus.Registerer
 
 	// Rate is how many grants to members are given in a second at most. 200.
 	Rate int
@@ -90,14 +93,20 @@ func (o *Options) defaults() {
 // answer offices and may be called from anywhere.
 type Service struct {
 	o       Options
+	m       *metrics
 	grumble stream.Grumble
 	asking  chan struct{} // whoever evaluates segments for an office has the place
+	reading chan struct{} // places of those who only read lists
 }
+
+// readers is how many offices may read lists at a time: each takes a connection
+// of PostgreSQL.
+const readers = 4
 
 // New makes a service; nothing is connected before Run.
 func New(o Options) *Service {
 	o.defaults()
-	return &Service{o: o, asking: make(chan struct{}, 1)}
+	return &Service{o: o, m: newMetrics(o.Registerer), asking: make(chan struct{}, 1), reading: make(chan struct{}, readers)}
 }
 
 // Run works until ctx ends. It outlives every failure of PostgreSQL: it says so,

@@ -95,6 +95,7 @@ func (w *worker) ask(ctx context.Context, o *open, account string) outcome {
 				return outcome{status: "failed", why: r.detail}
 			}
 		}
+		w.m.retries.Inc()
 		if !stream.Sleep(ctx, patience) {
 			return outcome{}
 		}

@@ -32,11 +32,17 @@ type roll struct {
 }
 
 // openRoll asks for the members of a segment at a moment of the ledger. The
-// connection is busy until the roll is closed.
+// connection is the roll's own, and busy until it is closed.
 func (s *Service) openRoll(ctx context.Context, conn *pgx.Conn, merchant, segment string, now int64) (*roll, error) {
 	ask, belongs, ok := s.o.Programs.Segment(merchant, segment, now)
 	if !ok {
 		return nil, unknownSegment(segment)
+	}
+	// The question goes over a merchant's whole history. Where PostgreSQL's
+	// statistics are younger than the rows it takes tables for nearly empty and
+	// loops over them row by row, which is quadratic; hashes never are.
+	if _, err := conn.Exec(ctx, "SET enable_nestloop = off"); err != nil {
+		return nil, err
 	}
 	q := newQuery(merchant, &ask)
 	rows, err := conn.Query(ctx, q.sql.String(), q.args...)

@@ -117,10 +117,13 @@ func (w *worker) write(ctx context.Context, merchant, before string, r *reminder
 	if len(r.accounts) == 0 {
 		return nil
 	}
-	_, err := w.conn.Exec(ctx, `INSERT INTO reminders (merchant, account, expires_at, before, points, made_at)
+	made, err := w.conn.Exec(ctx, `INSERT INTO reminders (merchant, account, expires_at, before, points, made_at)
 		SELECT $1, n.account, n.expires_at, $2, n.points, $3
 		FROM unnest($4::text[], $5::timestamptz[], $6::bigint[]) AS n(account, expires_at, points)
 		ORDER BY n.expires_at, n.account
 		ON CONFLICT DO NOTHING`, merchant, before, time.Unix(0, now), r.accounts, r.expires, r.points)
+	if err == nil {
+		w.m.reminders.Add(float64(made.RowsAffected()))
+	}
 	return err
 }

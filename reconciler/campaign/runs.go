@@ -3,6 +3,7 @@ package campaign
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -15,6 +16,7 @@ const (
 	whyMissed = "the server or its reporting database was away for longer than a moment may be made up for"
 	whyLater  = "a later moment of the grant came before it could be given"
 	whyOld    = "it took longer than a grant may take"
+	whyGone   = "the grant was taken out of the programme"
 )
 
 // mostMissed bounds how many missed moments are told of at once.
@@ -96,6 +98,10 @@ func (w *worker) begin(ctx context.Context, merchant string, c *protocol.Campaig
 	if err := tx.Commit(ctx); err != nil {
 		return err
 	}
+	w.m.runs.WithLabelValues("missed").Add(float64(len(moments) - 1))
+	if status != "running" {
+		w.m.runs.WithLabelValues(status).Inc()
+	}
 	w.o.Logger.Info("a grant's moment has come", "grant", g.Name, "run", run, "status", status)
 	return nil
 }
@@ -161,6 +167,7 @@ func (w *worker) goOn(ctx context.Context) (busy bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	w.m.waiting.Set(float64(len(runs)))
 	for i := range runs {
 		if err := w.batch(ctx, &runs[i]); err != nil {
 			return false, err
@@ -179,6 +186,11 @@ func (w *worker) batch(ctx context.Context, o *open) error {
 	if now > o.occurrence.UnixNano()+int64(protocol.GrantLasts) {
 		return w.end(ctx, o, "ended", whyOld, now)
 	}
+	if stays, err := w.stays(o, now); err != nil {
+		return err
+	} else if !stays {
+		return w.end(ctx, o, "ended", whyGone, now)
+	}
 	rows, err := w.conn.Query(ctx, `SELECT account FROM grant_members WHERE run = $1 AND status = 'waiting' ORDER BY account LIMIT $2`, o.id, batchSize)
 	if err != nil {
 		return err
@@ -195,6 +207,16 @@ func (w *worker) batch(ctx context.Context, o *open) error {
 		return err
 	}
 	return w.note(ctx, o, accounts, outcomes)
+}
+
+// stays reports whether the programme in force still has a run's grant: who
+// takes it out stops the run.
+func (w *worker) stays(o *open, now int64) (bool, error) {
+	c, err := w.o.Programs.Campaign(o.merchant, now)
+	if err != nil || c == nil {
+		return false, err
+	}
+	return slices.ContainsFunc(c.Grants, func(g protocol.GrantView) bool { return g.Name == o.name }), nil
 }
 
 // note writes down what came of a batch.
@@ -226,7 +248,13 @@ func (w *worker) note(ctx context.Context, o *open, accounts []string, outcomes 
 	if err != nil {
 		return err
 	}
-	return tx.Commit(ctx)
+	if err := tx.Commit(ctx); err != nil {
+		return err
+	}
+	for outcome, n := range count {
+		w.m.members.WithLabelValues(outcome).Add(float64(n))
+	}
+	return nil
 }
 
 // end closes a run; who still waits is skipped.
@@ -248,6 +276,8 @@ func (w *worker) end(ctx context.Context, o *open, status, why string, now int64
 	if err := tx.Commit(ctx); err != nil {
 		return err
 	}
+	w.m.runs.WithLabelValues(status).Inc()
+	w.m.members.WithLabelValues("skipped").Add(float64(left.RowsAffected()))
 	w.o.Logger.Info("a grant's run is over", "grant", o.name, "run", o.id, "status", status)
 	return nil
 }

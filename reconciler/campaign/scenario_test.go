@@ -32,6 +32,8 @@ var update = flag.Bool("update", false, "rewrite what the scenarios expect")
 //	store ID group G                  the directory
 //	segment NAME, preview NAME        who belongs, what a grant would give
 //	work                              what is due is done
+//	list                              only one round of it: a run's members are listed
+//	history NAME                      the adjustments of a member
 //	runs, got N                       what came of grants; who got run N and who not
 //	balance NAME, reminders           the reminders are those since the last time
 //	restart                           server and all, on the same database
@@ -111,6 +113,14 @@ func (w *world) command(line string) []string {
 		return []string{fmt.Sprintf("%d members, %s", g.Members, points(g.Total))}
 	case "work":
 		require.NoError(w, w.work(context.Background()))
+	case "list": // one round: the moment's members are listed, none has had it
+		one, err := w.session(context.Background())
+		require.NoError(w, err)
+		defer shut(context.Background(), one.conn)
+		_, err = one.round(context.Background())
+		require.NoError(w, err)
+	case "history":
+		return w.history(words[1])
 	case "runs":
 		return w.runs()
 	case "got":
@@ -240,6 +250,16 @@ func (w *world) tellBalance(name string) string {
 		line += fmt.Sprintf("; %s until %s", points(l.Points), local(l.Expires))
 	}
 	return line
+}
+
+// history tells the adjustments of a member, the newest first.
+func (w *world) history(name string) (told []string) {
+	for _, op := range w.must(protocol.Request{Call: protocol.CallOperations, Target: w.account(name)}).Operations {
+		if op.Kind == "adjust" {
+			told = append(told, "adjust "+points(op.Points)+": "+op.Reason)
+		}
+	}
+	return told
 }
 
 // reminders tells what has come into the outbox since the last time.

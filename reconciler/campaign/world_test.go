@@ -2,6 +2,7 @@ package campaign
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -151,6 +152,9 @@ func (w *world) session(ctx context.Context) (*worker, error) {
 // work does what is due until nothing is.
 func (w *world) work(ctx context.Context) error {
 	one, err := w.session(ctx)
+	for deadline := time.Now().Add(testPatience); errors.Is(err, errTaken) && time.Now().Before(deadline); {
+		one, err = w.session(ctx) // PostgreSQL lets a lock go a moment after its connection
+	}
 	if err != nil {
 		return err
 	}

@@ -66,15 +66,20 @@ type File struct {
 }
 
 // All writes everything that belongs to a merchant into one ZIP archive: its
-// operations with their lines, rules and lots, its members, its shifts, and
-// the files given, which come from the ledger.
+// operations with their lines, rules and lots, its members, its shifts, what
+// segments were granted, its reminders, and the files given, which come from the
+// ledger.
 func All(ctx context.Context, config *pgx.ConnConfig, w io.Writer, merchant string, files []File) error {
 	z := zip.NewWriter(w)
 	err := snapshot(ctx, config, func(tx pgx.Tx) error {
-		for _, s := range []*sheet{&operations, &lines, &rules, &lots, &members, &shifts} {
+		for _, s := range []*sheet{&operations, &lines, &rules, &lots, &members, &shifts, &grants, &reminders} {
 			args := []any{merchant}
-			if s == &operations {
+			switch s {
+			case &operations, &grants, &reminders:
 				args = append(args, time.Unix(0, 0), time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC))
+			}
+			if s == &grants {
+				args = append(args, int64(0))
 			}
 			f, err := create(z, s.name+".csv")
 			if err != nil {

@@ -68,8 +68,7 @@ const counts = `CASE
 	WHEN kind = 'reverse' AND undoes = 'return' THEN 1
 	ELSE 0 END::bigint`
 
-// The sheets below belong to [All], but for grants and reminders; $1 is the
-// merchant.
+// The sheets below belong to [All]; $1 is the merchant.
 var (
 	lines = sheet{
 		name: "lines",
