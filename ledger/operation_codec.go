@@ -1,10 +1,9 @@
 package ledger
 
 import (
-	"unsafe"
-
 	"encoding/binary"
 	"math"
+	"unsafe"
 )
 
 // A journal record, version 1:
