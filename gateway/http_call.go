@@ -37,6 +37,8 @@ func (h *httpEdge) dispatch(ctx *fasthttp.RequestCtx, start time.Time) {
 		h.ops(ctx, route.Call)
 	case protocol.CallExport:
 		h.export(ctx, who, param)
+	case protocol.CallReport:
+		h.report(ctx, who, param)
 	case protocol.CallSegmentMembers, protocol.CallRunMembers:
 		h.file(ctx, who, route.Call, param)
 	case protocol.CallWhatIf:

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,8 +15,9 @@ import (
 	"tillgate/protocol"
 )
 
-// mediaTypes are the formats of an export.
+// mediaTypes are the formats of an export or a report.
 var mediaTypes = map[string]string{
+	"json": "application/json",
 	"csv":  "text/csv; charset=utf-8",
 	"xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
@@ -27,7 +29,11 @@ var mediaTypes = map[string]string{
 func (h *httpEdge) export(ctx *fasthttp.RequestCtx, who *credential, name string) {
 	var r protocol.Request
 	r.Call, r.Format = protocol.CallExport, "csv"
-	if bad := h.exportRequest(ctx, &r, name); bad != nil {
+	bad := known("export", name, exports)
+	if bad == nil {
+		bad = h.period(ctx, &r)
+	}
+	if bad != nil {
 		h.refuseAs(ctx, protocol.CallExport, bad)
 		return
 	}
@@ -40,6 +46,20 @@ func (h *httpEdge) export(ctx *fasthttp.RequestCtx, who *credential, name string
 	h.stream(ctx, &r, name, func(ctx context.Context, w io.Writer) error {
 		return h.gw.parts.Office.Export(ctx, w, merchant, from, to, r.Format)
 	})
+}
+
+// report streams a report, as JSON if nothing else is asked for.
+func (h *httpEdge) report(ctx *fasthttp.RequestCtx, who *credential, name string) {
+	r := protocol.Request{Call: protocol.CallReport, Caller: who.caller, Format: "json", Target: strings.Clone(name)}
+	bad := known("report", name, reports)
+	if bad == nil {
+		bad = h.period(ctx, &r)
+	}
+	if bad != nil {
+		h.refuseAs(ctx, protocol.CallReport, bad)
+		return
+	}
+	h.stream(ctx, &r, r.Target, func(to context.Context, w io.Writer) error { return h.gw.parts.Office.File(to, w, &r) })
 }
 
 // file streams another file of the office's: CSV, or what the query asks for.
@@ -80,7 +100,9 @@ func (h *httpEdge) stream(ctx *fasthttp.RequestCtx, r *protocol.Request, name st
 	head := &ctx.Response.Header
 	head.Set(fasthttp.HeaderCacheControl, "no-store")
 	head.SetContentType(mediaTypes[r.Format])
-	head.Set(fasthttp.HeaderContentDisposition, `attachment; filename="`+name+`.`+r.Format+`"`)
+	if r.Format != "json" {
+		head.Set(fasthttp.HeaderContentDisposition, `attachment; filename="`+name+`.`+r.Format+`"`)
+	}
 	ctx.Response.SetBodyStream(stream, -1)
 	h.meters.done(protocol.EdgeHTTP, r.Call, &protocol.Response{Code: protocol.Approved}, time.Time{})
 }
@@ -95,11 +117,24 @@ func reason(err error) string {
 	return "the reporting database can't be reached at the moment; tills are served all the same"
 }
 
-// exportRequest reads what is to be exported.
-func (h *httpEdge) exportRequest(ctx *fasthttp.RequestCtx, r *protocol.Request, name string) *protocol.Refusal {
-	if name != "operations" && name != "grants" && name != "reminders" {
-		return &protocol.Refusal{Code: protocol.NoSuchCall, Detail: "there is no such export: there are operations, grants and reminders"}
+// The names of what there is.
+var (
+	exports = []string{"operations", "grants", "reminders"}
+	reports = []string{"liability", "sales"}
+)
+
+// known refuses a name of a file that isn't there.
+func known(what, name string, all []string) *protocol.Refusal {
+	if slices.Contains(all, name) {
+		return nil
 	}
+	last := len(all) - 1
+	return &protocol.Refusal{Code: protocol.NoSuchCall, Detail: "there is no such " + what + ": there are " +
+		strings.Join(all[:last], ", ") + " and " + all[last]}
+}
+
+// period reads the query of an export or a report: its time must be said.
+func (h *httpEdge) period(ctx *fasthttp.RequestCtx, r *protocol.Request) *protocol.Refusal {
 	if bad := readQuery(ctx.QueryArgs(), r); bad != nil {
 		return bad
 	}

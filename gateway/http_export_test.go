@@ -53,6 +53,33 @@ func TestExport(t *testing.T) {
 	require.Equal(t, 404, e.do("GET", "/v1/exports/everything", "").status)
 }
 
+// TestReport: JSON if nothing else is asked for, and a clear word for what is
+// no report.
+func TestReport(t *testing.T) {
+	e := start(t, func(_ *Options, p *Parts) { p.Office = &fakeOffice{} })
+	const period = "?from=2026-11-01T00:00:00%2B05:00&to=2026-12-01T00:00:00%2B05:00"
+	a := e.do("GET", "/v1/reports/liability"+period, "")
+	require.Equal(t, 200, a.status)
+	require.Equal(t, "application/json", a.header.Get("Content-Type"))
+	require.Empty(t, a.header.Get("Content-Disposition"))
+	require.Contains(t, a.body, "liability", "the office is asked for it")
+	a = e.do("GET", "/v1/reports/sales"+period+"&format=xlsx", "")
+	require.Equal(t, 200, a.status)
+	require.Equal(t, `attachment; filename="sales.xlsx"`, a.header.Get("Content-Disposition"))
+	a = e.do("GET", "/v1/reports/wishes"+period, "")
+	require.Equal(t, 404, a.status)
+	require.Contains(t, a.body, "there are liability and sales")
+	for query, field := range map[string]string{
+		"": "from", "?from=2026-11-01T00:00:00Z": "to", period + "&format=pdf": "format",
+		"?to=2026-11-01T00:00:00Z&from=2026-12-01T00:00:00Z": "to", period + "&store=S1": "store",
+	} {
+		a = e.do("GET", "/v1/reports/sales"+query, "")
+		require.Equal(t, 400, a.status, query)
+		require.Equal(t, field, a.field(t, "field"), query)
+	}
+	require.Equal(t, 503, start(t, func(*Options, *Parts) {}).do("GET", "/v1/reports/sales"+period, "").status, "without a database")
+}
+
 func TestAnExportEndsWhenNobodyReadsIt(t *testing.T) {
 	office := &fakeOffice{done: make(chan struct{}), export: func(ctx context.Context, w io.Writer) error {
 		for {

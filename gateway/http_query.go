@@ -63,6 +63,11 @@ var queries = map[protocol.Call][]param{
 		{"cursor", readCursor},
 		{"limit", readLimit},
 	},
+	protocol.CallReport: {
+		{"from", func(r *protocol.Request, v string) string { return readTime(&r.From, v) }},
+		{"to", func(r *protocol.Request, v string) string { return readTime(&r.To, v) }},
+		{"format", readReportFormat},
+	},
 	protocol.CallExport: {
 		{"from", func(r *protocol.Request, v string) string { return readTime(&r.From, v) }},
 		{"to", func(r *protocol.Request, v string) string { return readTime(&r.To, v) }},
@@ -168,6 +173,17 @@ func readFormat(r *protocol.Request, v string) string {
 		return "is csv or xlsx"
 	}
 	r.Format = v
+	return ""
+}
+
+func readReportFormat(r *protocol.Request, v string) string {
+	if v == "json" {
+		r.Format = v
+		return ""
+	}
+	if readFormat(r, v) != "" {
+		return "is json, csv or xlsx"
+	}
 	return ""
 }
 

@@ -26,8 +26,8 @@ type Office interface {
 	// before the first byte becomes an answer, a later one cuts the answer off.
 	// ctx ends when nobody reads any more.
 	Export(ctx context.Context, w io.Writer, merchant string, from, to time.Time, format string) error
-	// File writes another file to w, as Export does: the members of a segment,
-	// what a grant's run gave to whom, the exports of grants and reminders. The
+	// File writes another file to w, as Export does: a report, the members of a
+	// segment, what a grant's run gave to whom, the exports of grants and reminders. The
 	// request's call, target and query say which. A *protocol.Refusal before the
 	// first byte is the answer.
 	File(ctx context.Context, w io.Writer, r *protocol.Request) error

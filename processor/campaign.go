@@ -3,6 +3,7 @@ package processor
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"tillgate/ledger"
 	"tillgate/processor/program"
@@ -18,6 +19,16 @@ import (
 func (s *Switch) CampaignMerchants() []string {
 	list := s.programs.merchants()
 	return slices.DeleteFunc(list, func(m string) bool { return s.programs.of(m).Len() == 0 })
+}
+
+// Terms are the zone in which a merchant's days and months are told and the
+// value of a point, money units × 10,000: those of the programme in force at a
+// moment, unix ns. Without one it is UTC, and a point is worth one unit.
+func (s *Switch) Terms(merchant string, now int64) (zone *time.Location, value int64) {
+	if v, ok := s.programs.at(merchant, now); ok {
+		return v.Program.Zone(), v.Program.Value()
+	}
+	return time.UTC, 10_000
 }
 
 // Campaign is what a merchant's programme in force at a moment, unix ns, asks

@@ -52,6 +52,7 @@ var callNames = [CallCount]string{
 	CallPutBlock:         "put_block",
 	CallDeleteBlock:      "delete_block",
 	CallExport:           "export",
+	CallReport:           "report",
 	CallEcho:             "echo",
 	CallUnknown:          "unknown",
 	CallHealth:           "health",

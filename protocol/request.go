@@ -71,6 +71,7 @@ const (
 	CallListRuns
 	CallRunMembers
 	CallListReminders
+	CallReport
 	CallCount
 )
 

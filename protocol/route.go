@@ -114,6 +114,7 @@ var Routes = []Route{
 	{"GET", "/v1/grants/runs/{id}/members", CallRunMembers, marketing | finance | admin, false, BodyNone},
 	{"GET", "/v1/reminders", CallListReminders, marketing | admin, false, BodyNone},
 
+	{"GET", "/v1/reports/{name}", CallReport, finance | admin, false, BodyNone},
 	{"GET", "/v1/exports/{name}", CallExport, finance | admin, false, BodyNone},
 
 	{"GET", "/healthz", CallHealth, public, false, BodyNone},

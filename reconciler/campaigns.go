@@ -49,10 +49,13 @@ func (r *Reconciler) service() (*campaign.Service, error) {
 	return r.campaigns, nil
 }
 
-// File writes the members of a segment, what a run of a grant gave to whom, or
-// what was granted or reminded of in some time. What it names and isn't there is
-// a *protocol.Refusal.
+// File writes a report, the members of a segment, what a run of a grant gave to
+// whom, or what was granted or reminded of in some time. What it names and
+// isn't there is a *protocol.Refusal.
 func (r *Reconciler) File(ctx context.Context, w io.Writer, request *protocol.Request) error {
+	if request.Call == protocol.CallReport {
+		return r.report(ctx, w, request)
+	}
 	s, err := r.service()
 	if err != nil {
 		return err

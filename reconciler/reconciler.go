@@ -23,6 +23,7 @@ import (
 	"tillgate/protocol"
 	"tillgate/reconciler/campaign"
 	"tillgate/reconciler/desk"
+	"tillgate/reconciler/export"
 	"tillgate/reconciler/project"
 	"tillgate/reconciler/publish"
 	"tillgate/reconciler/stream"
@@ -39,6 +40,9 @@ type Parts struct {
 	WhatIf WhatIf
 	// Programs are what segments, grants and reminders go by; nil: there are none.
 	Programs campaign.Programs
+	// Terms are a merchant's zone and the value of its points, for reports; nil:
+	// UTC, and a point is worth one unit of money.
+	Terms func(merchant string) export.Terms
 	// Desk is the directory of the socket for the command line (package desk);
 	// "" opens none.
 	Desk string

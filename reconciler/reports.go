@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"tillgate/ledger"
+	"tillgate/protocol"
 	"tillgate/reconciler/export"
 	"tillgate/reconciler/project"
 )
@@ -39,6 +40,21 @@ func (r *Reconciler) Export(ctx context.Context, w io.Writer, merchant string, f
 		return err
 	}
 	return r.told(export.Operations(ctx, config, w, merchant, from, to, format))
+}
+
+// report writes one of the reports about what was booked in the request's time.
+func (r *Reconciler) report(ctx context.Context, w io.Writer, request *protocol.Request) error {
+	config, err := r.current(ctx)
+	if err != nil {
+		return err
+	}
+	merchant := request.Caller.Merchant
+	terms := export.Terms{Zone: time.UTC, Value: 10_000}
+	if r.parts.Terms != nil {
+		terms = r.parts.Terms(merchant)
+	}
+	from, to := time.Unix(0, request.From.Unix), time.Unix(0, request.To.Unix)
+	return r.told(export.Report(ctx, config, w, merchant, request.Target, from, to, terms, request.Format))
 }
 
 // ExportAll writes everything that belongs to a merchant into a ZIP archive.

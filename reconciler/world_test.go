@@ -38,13 +38,17 @@ type world struct {
 	fs      vfs.FS
 	members []ledger.AccountID
 	random  *rand.Rand
+	clock   func() int64 // nil: the system's
 	o       Options
 	stop    func()
 	r       *Reconciler
 }
 
-func newWorld(t *testing.T) *world {
-	w := &world{T: t, fs: vfs.NewMem(), random: rand.New(rand.NewPCG(1, 2)), o: DefaultOptions(), stop: func() {}}
+func newWorld(t *testing.T) *world { return newWorldAt(t, nil) }
+
+// newWorldAt is newWorld with a clock of the test's own, unix ns.
+func newWorldAt(t *testing.T, clock func() int64) *world {
+	w := &world{T: t, clock: clock, fs: vfs.NewMem(), random: rand.New(rand.NewPCG(1, 2)), o: DefaultOptions(), stop: func() {}}
 	w.open()
 	t.Cleanup(func() { w.stop(); w.l.Close() })
 	for i := range 8 {
@@ -56,7 +60,7 @@ func newWorld(t *testing.T) *world {
 func (w *world) open() {
 	var err error
 	w.l, err = ledger.Open("data", ledger.Options{
-		FS: w.fs, Partitions: partitions, WindowRecords: 25, MinFreeDisk: -1, Logger: w.log(),
+		FS: w.fs, Partitions: partitions, WindowRecords: 25, MinFreeDisk: -1, Logger: w.log(), Clock: w.clock,
 		Fatal: func(err error) { w.Errorf("the ledger failed: %v", err) },
 	})
 	require.NoError(w, err)

@@ -20,6 +20,7 @@ import (
 	"tillgate/processor/program"
 	"tillgate/processor/whatif"
 	"tillgate/reconciler"
+	"tillgate/reconciler/export"
 )
 
 // Bounds of the parts of a stop; with the gateway's own (limits.stop_timeout,
@@ -129,6 +130,10 @@ func (s *server) openReconciler(tell func(part, format string, args ...any)) (er
 	s.reconciler, err = reconciler.New(s.config.Reconciler, reconciler.Parts{
 		Ledger: s.ledger, Submit: s.processor.Submit, Logger: s.log, Registerer: s.registry, Desk: s.config.Data,
 		WhatIf: s.whatIf, Programs: s.processor,
+		Terms: func(merchant string) (t export.Terms) {
+			t.Zone, t.Value = s.processor.Terms(merchant, s.ledger.Now())
+			return t
+		},
 	})
 	if err != nil {
 		return fmt.Errorf("start the reconciler: %w", err)

@@ -63,6 +63,9 @@ func (p *Program) Name() string { return p.name }
 // Currency is the ISO 4217 code of the programme's money.
 func (p *Program) Currency() string { return p.currency }
 
+// Value is what a point is worth: money units × 10,000.
+func (p *Program) Value() int64 { return p.value }
+
 // Zone is the programme's time zone.
 func (p *Program) Zone() *time.Location { return p.zone }
 

@@ -14,6 +14,7 @@ import (
 const (
 	CSV  = "csv"
 	XLSX = "xlsx"
+	JSON = "json" // of reports
 )
 
 // Operations writes the operations of a merchant that were booked in [from,
@@ -47,8 +48,12 @@ func one(ctx context.Context, config *pgx.ConnConfig, w io.Writer, format string
 			}
 			defer func() { _ = x.close() }() // of temporary files, after the last byte
 			return table(ctx, tx, x, s, args...)
+		case JSON:
+			rows := *s
+			rows.total = false
+			return table(ctx, tx, newJSON(w), &rows, args...)
 		}
-		return fmt.Errorf("there is no format %q: csv and xlsx are", format)
+		return fmt.Errorf("there is no format %q: csv, xlsx and json are", format)
 	})
 }
 

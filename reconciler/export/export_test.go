@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"math"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -20,6 +22,32 @@ func TestDecimal(t *testing.T) {
 		{math.MaxInt64, 2, "92233720368547758.07"}, {math.MinInt64, 2, "-92233720368547758.08"},
 	} {
 		require.Equal(t, c.want, decimal(c.v, c.places))
+	}
+}
+
+func TestMinorUnits(t *testing.T) {
+	for _, v := range []int64{0, 1, -1, 5, 99, 100, -100, 12345, 1<<63 - 1, -1 << 63} {
+		require.Equal(t, strconv.FormatInt(v, 10), minor(decimal(v, 2)))
+	}
+	require.Equal(t, "null", minor(""))
+}
+
+// TestJSONIsWhole: text of any kind stays text, no row leaves the list empty.
+func TestJSONIsWhole(t *testing.T) {
+	s := &sheet{name: "r", columns: []column{{name: "a"}, {name: "b", kind: amount}, {name: "c", kind: number}}}
+	for _, rows := range [][][]string{nil, {{"x\"y\n", "-0.05", "3"}, {"=1", "", ""}}} {
+		var b strings.Builder
+		j := newJSON(&b)
+		require.NoError(t, j.begin(s))
+		for _, r := range rows {
+			require.NoError(t, j.row(s, r))
+		}
+		require.NoError(t, j.end())
+		want := `{"report":"r","rows":[]}`
+		if rows != nil {
+			want = `{"report":"r","rows":[{"a":"x\"y\n","b":-5,"c":3},{"a":"=1","b":null,"c":null}]}`
+		}
+		require.JSONEq(t, want, b.String())
 	}
 }
 
