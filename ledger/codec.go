@@ -161,6 +161,11 @@ func (c *coder) uvarint(v *uint64) {
 		c.buf = binary.AppendUvarint(c.buf, *v)
 		return
 	}
+	if c.pos < len(c.buf) && c.buf[c.pos] < 0x80 { // most numbers are small
+		*v = uint64(c.buf[c.pos])
+		c.pos++
+		return
+	}
 	x, n := binary.Uvarint(c.buf[c.pos:])
 	if n <= 0 || (n > 1 && c.buf[c.pos+n-1] == 0) {
 		c.fail("a malformed number")
@@ -295,7 +300,10 @@ func (c *coder) raw(v []byte) {
 func (c *coder) length(n, min int) int {
 	u := uint64(n)
 	c.uvarint(&u)
-	if c.reading && u > uint64(len(c.buf)-c.pos)/uint64(min) {
+	// Multiplied only when it can't overflow: a division costs more than all else
+	// here.
+	left := uint64(len(c.buf) - c.pos)
+	if c.reading && (u > left || u*uint64(min) > left) {
 		c.fail("a length beyond its end")
 		return 0
 	}

@@ -3,6 +3,7 @@ package whatif
 import (
 	"context"
 	"fmt"
+	"runtime/debug"
 	"syscall"
 	"testing"
 	"time"
@@ -116,6 +117,9 @@ func benchBooks(members, receipts int, held bool) (*books, int64) {
 	return b, at + 1
 }
 
+// serverGC is the default of the configuration's memory.gc_percent.
+const serverGC = 400
+
 // usage is the processor time of this process: on a machine with other work it
 // tells more than the clock.
 func usage() time.Duration {
@@ -130,7 +134,10 @@ func usage() time.Duration {
 // journal records, both accounts, the draft's rules, the sums.
 //
 //	go test ./processor/whatif -run '^$' -bench Replay -cpu 1
+//
+// The garbage collector is set as the server sets it.
 func BenchmarkReplay(b *testing.B) {
+	defer debug.SetGCPercent(debug.SetGCPercent(serverGC))
 	draft, problems := program.Compile([]byte(benchDraft))
 	require.Empty(b, problems)
 	shop := nowhere{program.Versions{}.With(program.Version{Number: 1, Program: draft})}
