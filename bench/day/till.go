@@ -105,6 +105,28 @@ func (t *Till) Refused() string {
 	return t.refused
 }
 
+// Hold is one that a till has not ended.
+type Hold struct {
+	ID     books.ID
+	Member int
+	Points int64 // that it pins, in hundredths
+}
+
+// Open are the holds that the till has not ended, when its load is over:
+// whoever closes the shop voids them.
+func (t *Till) Open() (open []Hold) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, a := range t.holds {
+		open = append(open, Hold{a.sale, a.member, a.points})
+	}
+	for _, l := range t.late {
+		open = append(open, Hold{l.sale, l.member, l.points})
+	}
+	t.holds, t.late = nil, nil
+	return open
+}
+
 // Append appends the till's n-th request.
 func (t *Till) Append(dst []byte, n uint64) []byte {
 	if t.iso != nil {

@@ -107,6 +107,10 @@ func TestTillPlaysTheDay(t *testing.T) {
 	}
 	booked := messages - h.kinds["0100300000"] - h.again
 	require.InDelta(t, booked, book.Entries(), 8, "all but balances and repeats are in the books")
+	open := till.Open()
+	require.NotEmpty(t, open)
+	require.Less(t, len(open), 60, "what late reversals wait for, and what is about to be confirmed")
+	require.Empty(t, till.Open())
 }
 
 // A request that was shed is asked again later; nothing of it is booked.

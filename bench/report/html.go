@@ -123,11 +123,10 @@ func (b *page) figures(figures []*Figure) {
 // throughput draws a bar for each closed load.
 func (b *page) throughput(loads []*Load) {
 	var closed []*Load
-	most := 0.
+	var rates []float64
 	for _, l := range loads {
 		if !l.Open {
-			closed = append(closed, l)
-			most = max(most, l.Rate.Most())
+			closed, rates = append(closed, l), append(rates, l.Rate.Most())
 		}
 	}
 	if len(closed) == 0 {
@@ -135,21 +134,39 @@ func (b *page) throughput(loads []*Load) {
 	}
 	b.head("Throughput", "Closed loop: every connection always has as many requests in flight as it may. The thin line is the spread over the repeats.")
 	const left, width, row = 300., 1080., 34.
+	end := width - 110
 	fmt.Fprintf(b, `<div class="card scroll"><svg viewBox="0 0 %g %g" role="img" aria-label="throughput">`, width, row*float64(len(closed)))
-	scale := (width - left - 110) / max(1, most)
+	scale := (end - left) / max(1, barEnd(rates))
+	at := func(rate float64) float64 { return min(left+rate*scale, end) }
 	for i, l := range closed {
 		y, colour := row*float64(i), 7
 		if l.Ours {
 			colour = 0
 		}
-		long := max(1, l.Rate.Median()*scale)
+		median := l.Rate.Median()
 		fmt.Fprintf(b, `<text x="%g" y="%.1f" text-anchor="end">%s</text>`, left-12, y+21, html.EscapeString(l.Name))
-		fmt.Fprintf(b, `<rect x="%g" y="%.1f" width="%.1f" height="18" rx="3" fill="var(--s%d)"/>`, left, y+8, long, colour)
+		fmt.Fprintf(b, `<rect x="%g" y="%.1f" width="%.1f" height="18" rx="3" fill="var(--s%d)"/>`, left, y+8, max(1, at(median)-left), colour)
 		fmt.Fprintf(b, `<line x1="%.1f" x2="%.1f" y1="%.1f" y2="%.1f" stroke="var(--ink)" stroke-opacity="0.6" stroke-width="1.5"/>`,
-			left+l.Rate.Least()*scale, left+l.Rate.Most()*scale, y+17, y+17)
-		fmt.Fprintf(b, `<text x="%.1f" y="%.1f">%s/s</text>`, left+max(long, l.Rate.Most()*scale)+8, y+21, whole(l.Rate.Median()))
+			at(l.Rate.Least()), at(l.Rate.Most()), y+17, y+17)
+		if left+median*scale > end { // a bar that doesn't fit is broken
+			fmt.Fprintf(b, `<path d="M%.1f %.1fl8 -26h5l-8 26z" fill="var(--card)"/>`, end-40, y+30)
+		}
+		fmt.Fprintf(b, `<text x="%.1f" y="%.1f">%s/s</text>`, max(at(median), at(l.Rate.Most()))+8, y+21, whole(median))
 	}
 	b.add("</svg></div>")
+}
+
+// barEnd is the rate at the end of the longest bar that fits: one that is many
+// times the next would leave nothing to be seen of all others.
+func barEnd(rates []float64) float64 {
+	sorted := slices.Sorted(slices.Values(rates))
+	most := sorted[len(sorted)-1]
+	if len(sorted) > 1 {
+		if next := sorted[len(sorted)-2]; next > 0 && most > 3*next {
+			return next * 1.4
+		}
+	}
+	return most
 }
 
 // percentiles draws the latency curves of open and of closed loads.

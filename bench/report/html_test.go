@@ -65,6 +65,13 @@ func TestPicturesAreWellFormed(t *testing.T) {
 	}
 }
 
+func TestBarsThatDoNotFitAreBroken(t *testing.T) {
+	require.InDelta(t, 100, barEnd([]float64{100}), 0)
+	require.InDelta(t, 100, barEnd([]float64{40, 100, 10}), 0)
+	require.InDelta(t, 140, barEnd([]float64{100, 1000, 10}), 1e-9)
+	require.InDelta(t, 5, barEnd([]float64{5, 0}), 0)
+}
+
 func TestAxes(t *testing.T) {
 	a := axis{zero: true}
 	a.fit([]line{{points: []XY{{0, 10}, {1, 93}}}}, 1)

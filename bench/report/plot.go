@@ -233,8 +233,11 @@ func trim(v float64) string {
 	return strings.TrimRight(strings.TrimRight(s, "0"), ".")
 }
 
-// legend names the lines.
+// legend names the lines, where there is more than the one that the title names.
 func (p *plot) legend() string {
+	if len(p.lines) < 2 {
+		return ""
+	}
 	var b strings.Builder
 	b.WriteString(`<div class="legend">`)
 	for _, l := range p.lines {

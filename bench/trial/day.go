@@ -13,24 +13,14 @@ import (
 // tills makes the connections that play a day.
 func (s *shop) tills(d *day.Day, overISO bool) wireMaker {
 	return func(run int, e edge) (*fleet, error) {
-		f := &fleet{holds: nil}
+		f := &fleet{}
 		hall := &day.Shop{Day: d, Members: s.members, Card: cardOf, Book: s.book, Seed: uint64(run)}
-		var tills []*day.Till
 		for c := range e.connections {
 			till, err := hall.NewTill(terminal(run, c), c, overISO)
 			if err != nil {
 				return nil, err
 			}
-			tills = append(tills, till)
-			f.wires = append(f.wires, till)
-		}
-		f.after = func() string {
-			for _, till := range tills {
-				if why := till.Refused(); why != "" {
-					return why
-				}
-			}
-			return ""
+			f.tills, f.wires = append(f.tills, till), append(f.wires, till)
 		}
 		return f, nil
 	}
@@ -42,9 +32,6 @@ func (t *trial) playDay(ctx context.Context) error {
 	t.settings(fmt.Sprintf("a day of %q: %s, %g %% of authorizations spend, %g %% of requests are sent twice", d.Name, d.Members, d.Redeem, d.Repeats))
 	s, err := t.openShop(ctx, "server", t.Members, t.serverEnv()...)
 	if err != nil {
-		return err
-	}
-	if err := t.sync(0); err != nil {
 		return err
 	}
 	before, err := diskUse(s.server.Dir)
@@ -80,10 +67,13 @@ func (t *trial) dayRuns(s *shop) (runs []run) {
 // promise, and soaks: what of this was asked for.
 func (t *trial) playEdge(ctx context.Context, x run) error {
 	for r := range t.Repeats {
+		if err := t.sync(r); err != nil {
+			return err
+		}
 		if _, err := t.measure(ctx, step(r), x); err != nil {
 			return err
 		}
-		if err := t.calm(ctx, x.shop); err != nil {
+		if err := t.void(ctx, x.shop); err != nil {
 			return err
 		}
 	}
@@ -133,7 +123,7 @@ func (t *trial) try(ctx context.Context, x run, c *report.Climb, rate float64) (
 	}
 	rung.Kept = t.Within > 0 && t.kept(result)
 	c.Rungs = append(c.Rungs, rung)
-	return rung, t.calm(ctx, x.shop)
+	return rung, t.void(ctx, x.shop)
 }
 
 // kept reports whether a run has kept the promise: every request was sent and

@@ -189,7 +189,7 @@ func (c *contest) both(ctx context.Context, r int, x run) error {
 	if err != nil {
 		return err
 	}
-	if err := c.void(ctx, r, x.shop); err != nil {
+	if err := c.void(ctx, x.shop); err != nil {
 		return err
 	}
 	x.name += openSuffix
@@ -199,7 +199,7 @@ func (c *contest) both(ctx context.Context, r int, x run) error {
 	if _, err := c.measure(ctx, step(r), x); err != nil {
 		return err
 	}
-	return c.void(ctx, r, x.shop)
+	return c.void(ctx, x.shop)
 }
 
 // holdsEach bounds the holds of a load, for each member on average: accounts
@@ -218,7 +218,7 @@ func (c *contest) draws(ctx context.Context, r int) error {
 		if _, err := c.measure(ctx, step(r), x); err != nil {
 			return err
 		}
-		return c.calm(ctx, s)
+		return c.void(ctx, s)
 	}
 	if err := play(evenLoad, c.large, day.Members{}); err != nil {
 		return err

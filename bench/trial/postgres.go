@@ -59,7 +59,7 @@ func (t *trial) recordRows(ctx context.Context) (*projected, error) {
 		return nil, err
 	}
 	if bad := r.Declined + r.Shed + r.Unanswered; bad > 0 {
-		return nil, fmt.Errorf("%d requests of the day were not approved: %s", bad, fleet.after())
+		return nil, fmt.Errorf("%d requests of the day were not approved: %s", bad, fleet.tills[0].Refused())
 	}
 	return &projected{shop: s}, s.stop()
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"tillgate/bench/books"
+	"tillgate/bench/day"
 	"tillgate/bench/load"
 	"tillgate/bench/rig"
 	"tillgate/protocol/iso8583"
@@ -116,18 +117,11 @@ func (s *shop) draw(run, connection int) func(n uint64) int {
 	return func(n uint64) int { return int(mix(seed+n) % members) }
 }
 
-// hold is one that was made, and by whom.
-type hold struct {
-	id     books.ID
-	member int
-}
-
 // fleet is the connections of a load, and what their answers brought.
 type fleet struct {
 	wires []load.Wire
-	holds [][]hold
-	// after says what was wrong, where the wires know; nil asks nobody.
-	after func() string
+	holds [][]day.Hold
+	tills []*day.Till // those that play a day
 }
 
 // wireMaker makes the connections of a run.
@@ -137,13 +131,13 @@ type wireMaker func(run int, e edge) (*fleet, error)
 func (f *fleet) made(c int, page *books.Page, id []byte, member int) {
 	if parsed, ok := books.ParseID(id); ok {
 		page.Entry(parsed, books.Authorize, member, -redeemed, redeemed)
-		f.holds[c] = append(f.holds[c], hold{parsed, member})
+		f.holds[c] = append(f.holds[c], day.Hold{ID: parsed, Member: member, Points: redeemed})
 	}
 }
 
 // isoAuthorizes makes authorizations over ISO/TCP.
 func (s *shop) isoAuthorizes(run int, e edge) (*fleet, error) {
-	f := &fleet{holds: make([][]hold, e.connections)}
+	f := &fleet{holds: make([][]day.Hold, e.connections)}
 	for c := range e.connections {
 		draw, page := s.draw(run, c), s.book.Page()
 		tmpl, err := isoAuthorize(run, c, func(n uint64) uint64 { return cardOf(draw(n)) })
@@ -162,7 +156,7 @@ func (s *shop) isoAuthorizes(run int, e edge) (*fleet, error) {
 
 // httpAuthorizes makes authorizations over HTTP.
 func (s *shop) httpAuthorizes(run int, e edge) (*fleet, error) {
-	f := &fleet{holds: make([][]hold, e.connections)}
+	f := &fleet{holds: make([][]day.Hold, e.connections)}
 	for c := range e.connections {
 		draw, page := s.draw(run, c), s.book.Page()
 		tmpl, err := httpAuthorize(run, c, func(n uint64) uint64 { return cardOf(draw(n)) })
@@ -184,29 +178,29 @@ const counters = 64
 
 // void releases the holds of the last load and waits until the server is calm.
 // A few that don't divide evenly among the counters stay.
-func (t *trial) void(ctx context.Context, r int, s *shop) error {
-	var all []hold
+func (t *trial) void(ctx context.Context, s *shop) error {
+	var all []day.Hold
 	for _, some := range t.holds {
 		all = append(all, some...)
 	}
 	t.holds = nil
-	t.Step(fmt.Sprintf("repeat %d: voiding %d holds", r+1, len(all)), t.Length)
+	t.Step(fmt.Sprintf("voiding %d holds", len(all)), t.Length)
 	each := len(all) / counters
 	if each == 0 {
-		return nil
+		return t.calm(ctx, s)
 	}
 	t.runs++
 	var wires []load.Wire
 	for c := range counters {
 		mine := all[c*each:][:each]
-		tmpl, err := isoVoid(t.runs, c, func(dst []byte, n uint64) { mine[n].id.Text(dst) })
+		tmpl, err := isoVoid(t.runs, c, func(dst []byte, n uint64) { mine[n].ID.Text(dst) })
 		if err != nil {
 			return err
 		}
 		page := s.book.Page()
 		wires = append(wires, &load.ISO{Request: tmpl.Append, Answered: func(n uint64, m *iso8583.Message) {
 			if string(m.Get(39)) == "00" {
-				page.Entry(mine[n].id, books.Release, mine[n].member, redeemed, -redeemed)
+				page.Entry(mine[n].ID, books.Release, mine[n].Member, mine[n].Points, -mine[n].Points)
 			}
 		}})
 	}

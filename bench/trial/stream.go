@@ -35,20 +35,27 @@ func (t *trial) followStream(ctx context.Context) error {
 		return err
 	}
 	for r := range t.Repeats {
+		if err := t.sync(r); err != nil {
+			return err
+		}
+		var without report.Series
 		for _, x := range t.dayRuns(alone) {
 			x.name += ", no stream"
 			if _, err := t.measure(ctx, step(r), x); err != nil {
 				return err
 			}
-			if err := t.calm(ctx, alone); err != nil {
+			without = append(without, last(t.rates(x.name)))
+			if err := t.void(ctx, alone); err != nil {
 				return err
 			}
 		}
-		for _, x := range t.dayRuns(with) {
+		for i, x := range t.dayRuns(with) {
+			edge := x.edge.name
 			x.name += ", stream follows"
 			if err := t.follow(ctx, r, x); err != nil {
 				return err
 			}
+			t.figure(edge+": throughput while the stream follows ÷ without a stream", "", last(t.rates(x.name))/without[i])
 		}
 	}
 	return t.proveAll(ctx)
@@ -84,12 +91,12 @@ func (t *trial) follow(ctx context.Context, r int, x run) error {
 	} {
 		recorded := (after[s.records] + after[s.lag] - before[s.records] - before[s.lag]) / loaded
 		through := (after[s.records] - before[s.records]) / loaded
-		t.figure(s.name+" while loaded", "records/s", through)
-		t.figure(s.name+" while loaded ÷ recorded", "", through/recorded)
-		t.figure(s.name+": lag at the end of the load", "records", after[s.lag])
+		t.figure(x.edge.name+": "+s.name+" while loaded", "records/s", through)
+		t.figure(x.edge.name+": "+s.name+" while loaded ÷ recorded", "", through/recorded)
+		t.figure(x.edge.name+": "+s.name+": lag at the end of the load", "records", after[s.lag])
 	}
-	t.figure("caught up after the load's end", "s", end.Sub(left).Seconds())
-	return nil
+	t.figure(x.edge.name+": caught up after the load's end", "s", end.Sub(left).Seconds())
+	return t.void(ctx, x.shop)
 }
 
 // caughtUp waits until everything is in Kafka and PostgreSQL.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 
+	"tillgate/bench/day"
 	"tillgate/bench/load"
 	"tillgate/bench/peer"
 	"tillgate/bench/report"
@@ -22,7 +23,7 @@ type trial struct {
 	shops     []*shop
 	peers     []*peer.Process
 	runs      int // loads so far: part of keys and terminals
-	holds     [][]hold
+	holds     [][]day.Hold
 	rep       *report.Report
 	loads     map[string]*report.Load
 	figures   map[string]*report.Figure
@@ -136,12 +137,17 @@ func (t *trial) measure(ctx context.Context, step string, r run) (*load.Result, 
 	}
 	wall := time.Since(begun).Seconds()
 	l := t.enter(r.name, r.edge, r.rate > 0, result, (cpu(r.pid)-used).Seconds()/wall, result.ClientCPU.Seconds()/wall)
-	if fleet.after != nil && l.Why == "" {
-		l.Why = fleet.after()
+	for _, till := range fleet.tills {
+		if l.Why == "" {
+			l.Why = till.Refused()
+		}
 	}
 	if r.shop != nil {
 		l.Ours = true
 		t.holds = fleet.holds
+		for _, till := range fleet.tills {
+			t.holds = append(t.holds, till.Open())
+		}
 		r.shop.asked += result.Answers()
 		r.shop.open += result.Unanswered
 	}
