@@ -63,7 +63,8 @@ func Default() *Config {
 			Partitions: 64, Queue: 4096, Drain: 512, InFlight: 4,
 			CacheBytes: 256 << 20, MemTableBytes: 64 << 20, HotAccounts: 100_000, LinkCache: 500_000, DupFilterBytes: 32 << 20, MinFreeDisk: 1 << 30,
 			WindowRecords: 1000, WindowAge: time.Minute,
-			DupRetention: 7 * 24 * time.Hour, MaxDups: 1024, SweepEvery: time.Second,
+			Retention: ledger.Retention{Duplicates: 7 * 24 * time.Hour, Journal: 366 * 24 * time.Hour, Sales: 366 * 24 * time.Hour},
+			MaxDups:   1024, SweepEvery: time.Second,
 		},
 		Processor: processor.Options{
 			ClockSkew: 5 * time.Minute, CodeAttempts: 5, Waiting: 4096, HoldsPerMember: 100,
@@ -93,7 +94,7 @@ func (c *Config) Validate() error {
 	if c.Memory.Limit != 0 && c.Memory.Limit < 256<<20 {
 		faults = append(faults, errors.New("memory.limit: at least 256 MiB (268435456) is wanted, or 0 for none"))
 	}
-	return errors.Join(append(faults, c.Gateway.Validate(), prefixed("reconciler.", c.Reconciler.Validate()))...)
+	return errors.Join(append(faults, c.Gateway.Validate(), prefixed("ledger.", c.Ledger.Retention.Validate()), prefixed("reconciler.", c.Reconciler.Validate()))...)
 }
 
 // prefixed puts the path of a component before each of its faults.

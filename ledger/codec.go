@@ -35,6 +35,8 @@ const (
 	tagWindow    byte = 'N'
 	tagShared    byte = 'C'
 	tagSealed    byte = 'Y'
+	tagBase      byte = 'F'
+	tagDupBase   byte = 'U'
 )
 
 // VersionError says that a record was written by another program version

@@ -106,7 +106,8 @@ func records() []record {
 	}
 	link := &Link{Account: 9, Kind: 2, State: CardActive, Type: "gold", Last4: "1234", Expires: 11}
 	park := &Parked{op.ID, 9, op.Parent, 1, 2, "coffee-house", "T0001", "S01", "000123", "45", "why", 3, 4, 5, 6}
-	shared := int64(9999)
+	shared, bucket := int64(9999), int32(20412)
+	kept := &base{first: 1001, sales: 1203, windows: 3, legs: op.Legs, hash: [32]byte{1, 31: 2}}
 	window := &Window{First: 1, Last: 1000, Legs: op.Legs, Hash: [32]byte{1, 31: 2}}
 	programme := &Program{"coffee-house", 3, 4, 5, "key", []byte("program: coffee-house\n")}
 	cheaper := &Operation{
@@ -136,6 +137,8 @@ func records() []record {
 		{"watermark", appendWatermark(nil, &watermark{op.ID, 3}), recode(decodeWatermark, appendWatermark)},
 		{"program", appendProgram(nil, programme), recode(decodeProgram, appendProgram)},
 		{"shared", appendShared(nil, &shared), recode(decodeShared, appendShared)},
+		{"base", appendBase(nil, kept), recode(decodeBase, appendBase)},
+		{"dup-base", appendDupBase(nil, &bucket), recode(decodeDupBase, appendDupBase)},
 		{"window", AppendWindow(nil, window), recode(DecodeWindow, AppendWindow)},
 	}
 }
@@ -237,6 +240,8 @@ func FuzzTransfer(f *testing.F)  { fuzzRecord(f, "transfer") }
 func FuzzWatermark(f *testing.F) { fuzzRecord(f, "watermark") }
 func FuzzProgram(f *testing.F)   { fuzzRecord(f, "program") }
 func FuzzShared(f *testing.F)    { fuzzRecord(f, "shared") }
+func FuzzBase(f *testing.F)      { fuzzRecord(f, "base") }
+func FuzzDupBase(f *testing.F)   { fuzzRecord(f, "dup-base") }
 func FuzzWindow(f *testing.F)    { fuzzRecord(f, "window") }
 
 func FuzzProfile(f *testing.F) {

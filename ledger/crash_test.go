@@ -320,3 +320,69 @@ func failAt(t *testing.T, k, memtable int64, steps int, times int64, fails func(
 	requireWhole(t, crash{at: k, op: broken.Load().(string), fs: clone, told: known}, clock, nil)
 	return true, ended
 }
+
+// A drop is one batch for each partition, and one for the duplicates: whichever
+// write a crash meets, the books are whole, nothing that is kept is gone, and
+// the next look drops the rest.
+func TestACrashAtAnyWriteOfADropLosesNothing(t *testing.T) {
+	clock := newHandClock()
+	fs := vfs.NewCrashableMem()
+	var armed atomic.Bool
+	var writes atomic.Int64
+	var mu sync.Mutex
+	var crashes []crash
+	before := errorfs.InjectorFunc(func(op errorfs.Op) error {
+		if !modifies(op) || !armed.Load() {
+			return nil
+		}
+		n := writes.Add(1)
+		for _, percent := range []int{0, 50, 100} {
+			c := crash{at: n, percent: percent, op: op.Path}
+			c.fs = fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: percent, RNG: rand.New(rand.NewPCG(uint64(n), 1))})
+			mu.Lock()
+			crashes = append(crashes, c)
+			mu.Unlock()
+		}
+		return nil
+	})
+	o := busyOptions(errorfs.Wrap(cloneable{fs}, before), clock)
+	o.Retention, o.SweepEvery = brief(fs, clock).Retention, time.Hour
+	l := open(t, o)
+	s := newShop(12, 4)
+	s.keep = int64(48 * time.Hour)
+	for phase := range 10 {
+		s.play(t, l, s.traceOf(uint64(phase), 60, append(leaving(), between...)))
+		clock.move(14 * time.Hour)
+		settle(t, l)
+	}
+	was := dump(t, l, "jasd")
+	known := map[OpID]bool{}
+	for p := range l.parts {
+		known[NewOpID(p, l.Synced(p))] = true
+	}
+	l.keeping.step = 30 // several ranges of each partition
+	armed.Store(true)
+	d, err := l.DropOld()
+	require.NoError(t, err)
+	require.Greater(t, d.Ranges, uint64(12))
+	require.NoError(t, l.db.Flush()) // the ranges reach tables
+	armed.Store(false)
+	want := dump(t, l, "jasdf")
+	require.NoError(t, l.Close())
+	require.Greater(t, writes.Load(), int64(len(l.parts)), "one for each partition and one for the duplicates, at least")
+	t.Logf("%d writes, %d crashes", writes.Load(), len(crashes))
+	for i, c := range crashes {
+		if int64(i)%stride(3) != 0 {
+			continue
+		}
+		c.told = known
+		requireWhole(t, c, clock, was)
+		again, err := Open("data", brief(c.fs, clock))
+		require.NoError(t, err)
+		_, err = again.DropOld()
+		require.NoError(t, err)
+		requireSound(t, again)
+		requireSame(t, want, dump(t, again, "jasdf"))
+		require.NoError(t, again.Close())
+	}
+}

@@ -85,63 +85,6 @@ func (tx *Tx) deriveSale(op *Operation) error {
 	return nil
 }
 
-// deriveDup adds the request to those remembered under its key; one that is
-// there already learns under which DE7 it came.
-func (tx *Tx) deriveDup(op *Operation, ref *DupRef) error {
-	s := tx.s
-	ref.Entry.Time = op.Time
-	ref.Entry.Op = op.ID
-	if ref.Entry.Mark {
-		ref.Entry.Op = 0
-	}
-	s.dups = s.dups[:0]
-	absent := ref.New || tx.isKnown && tx.known == ref.Key || s.l.filter.absent(ref.Key)
-	if _, written := s.overlay[small(hashKey(s.kbuf[:0], spaceDups, ref.Key))]; written || !absent {
-		rec, ok, err := s.get(hashKey(s.kbuf[:0], spaceDups, ref.Key))
-		if err != nil {
-			return err
-		}
-		if ok {
-			if s.dups, err = decodeDups(rec, s.dups); err != nil {
-				return err
-			}
-		}
-	}
-	entries := mergeDup(tx.fresh(s.dups), &ref.Entry)
-	s.dups = entries
-	if len(entries) > s.l.o.MaxDups {
-		s.l.stats.dupsRejected.Add(1)
-		return ErrDupsFull
-	}
-	tx.isKnown = false
-	tx.stageStart(hashKey(s.kbuf[:0], spaceDups, ref.Key))
-	tx.stage = appendDups(tx.stage, entries)
-	tx.stageEnd()
-	return nil
-}
-
-func mergeDup(entries []DupEntry, e *DupEntry) []DupEntry {
-	i := slices.IndexFunc(entries, func(old DupEntry) bool {
-		return old.Disc == e.Disc && old.Mark == e.Mark && old.Class == e.Class &&
-			(!e.Mark || slices.Equal(old.Sent, e.Sent)) // marks of two messages are two
-	})
-	if i < 0 {
-		e2 := *e
-		e2.Sent = slices.Clone(e.Sent) // the list's room is used again, the caller's is his
-		return append(entries, e2)
-	}
-	old := &entries[i]
-	sent := old.Sent
-	*old = *e
-	old.Sent = sent
-	for _, de7 := range e.Sent {
-		if !slices.Contains(old.Sent, de7) {
-			old.Sent = append(old.Sent, de7)
-		}
-	}
-	return entries
-}
-
 // receiptOf names the operation that a receipt number stands for; 0 for none.
 func receiptOf(op *Operation) OpID {
 	if op.Receipt == "" || op.Terminal == "" || op.Declined() {

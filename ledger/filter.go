@@ -11,54 +11,91 @@ import (
 // dupFilter answers for nearly every new request that its duplicate key has no
 // record, without asking Pebble: a look-up of what isn't there costs there
 // more than all else that the ledger does for the request. It is a Bloom
-// filter, one cache line for a key, over all keys of the store: what it has
-// not seen is not there. It fills in the background at the start and answers
-// only then; what is written meanwhile is added before anybody can see it.
+// filter, one cache line for a key, over all keys of the store whatever their
+// day: what it has not seen is not there. It fills in the background at the
+// start and answers only then; what is written meanwhile is added before
+// anybody can see it.
+//
+// Keys can't be taken out of it. When days have been dropped and it holds more
+// keys than it is for, it is made anew beside the old one, which answers until
+// then.
 type dupFilter struct {
+	bytes int64 // of each; negative: there is none
+	now   atomic.Pointer[keyFilter]
+	next  atomic.Pointer[keyFilter] // is being filled
+}
+
+type keyFilter struct {
 	blocks []filterBlock
-	ready  atomic.Bool // it has seen every key of the store
+	keys   atomic.Int64 // added, some of them twice
 }
 
 type filterBlock [8]atomic.Uint64
 
 const (
 	filterBits = 6 // set for each key: 1 % false answers at ten bits a key
-	// filterScan is the most that is read at the start to fill the filter, in
-	// bytes on disk; a store with more has more keys than the filter is for.
-	filterScan = 1 << 30
+	filterRoom = 10
+	// filterMost is how many times its capacity a filter takes when it is filled
+	// from the store: with 2.5 bits a key it still answers for four in ten.
+	filterMost = 4
 )
 
-func newDupFilter(bytes int64) *dupFilter {
-	if bytes < 0 {
-		return &dupFilter{}
-	}
-	return &dupFilter{blocks: make([]filterBlock, max(1, bytes/64))}
+func newDupFilter(bytes int64) *dupFilter { return &dupFilter{bytes: bytes} }
+
+// room is how many keys the filter is for.
+func (f *dupFilter) room() int64 { return max(f.bytes, 64) * 8 / filterRoom }
+
+// begin makes room for the keys that are to be read from the store.
+func (f *dupFilter) begin() {
+	f.next.Store(&keyFilter{blocks: make([]filterBlock, max(1, f.bytes/64))})
+}
+
+// turn lets the filter answer that has been filled.
+func (f *dupFilter) turn() {
+	f.now.Store(f.next.Load())
+	f.next.Store(nil)
+}
+
+// full reports that the filter holds more keys than it is for.
+func (f *dupFilter) full() bool {
+	b := f.now.Load()
+	return f.bytes >= 0 && f.next.Load() == nil && (b == nil || b.keys.Load() > f.room())
 }
 
 // places are the key's block and its bits in it. A key is a keyed hash, so its
 // own bytes are as good as any hash of them.
-func (f *dupFilter) places(k *Key) (*filterBlock, uint64) {
-	at := binary.BigEndian.Uint64(k[:8]) % uint64(len(f.blocks))
-	return &f.blocks[at], binary.BigEndian.Uint64(k[8:])
+func (b *keyFilter) places(k *Key) (*filterBlock, uint64) {
+	at := binary.BigEndian.Uint64(k[:8]) % uint64(len(b.blocks))
+	return &b.blocks[at], binary.BigEndian.Uint64(k[8:])
 }
 
-func (f *dupFilter) add(k Key) {
-	if f.blocks == nil {
-		return
-	}
-	block, bits := f.places(&k)
+func (b *keyFilter) add(k *Key) {
+	b.keys.Add(1)
+	block, bits := b.places(k)
 	for range filterBits {
 		block[bits>>6&7].Or(1 << (bits & 63))
 		bits >>= 9
 	}
 }
 
+func (f *dupFilter) add(k Key) {
+	// The next one first: once it is no longer there, it is the one that
+	// answers.
+	if b := f.next.Load(); b != nil {
+		b.add(&k)
+	}
+	if b := f.now.Load(); b != nil {
+		b.add(&k)
+	}
+}
+
 // absent reports that the key surely has no record.
 func (f *dupFilter) absent(k Key) bool {
-	if !f.ready.Load() {
+	b := f.now.Load()
+	if b == nil {
 		return false
 	}
-	block, bits := f.places(&k)
+	block, bits := b.places(&k)
 	for range filterBits {
 		if block[bits>>6&7].Load()&(1<<(bits&63)) == 0 {
 			return true
@@ -69,41 +106,64 @@ func (f *dupFilter) absent(k Key) bool {
 }
 
 // startFilter begins to fill the filter; the event loops do not run yet.
-func (l *Ledger) startFilter() error {
-	if l.filter.blocks == nil {
+func (l *Ledger) startFilter() {
+	l.filter = newDupFilter(l.o.DupFilterBytes)
+	if l.o.DupFilterBytes < 0 {
+		return
+	}
+	l.filter.begin()
+	l.helpers.Add(1)
+	go l.fillFilter(l.db.NewSnapshot())
+}
+
+// renewFilter makes a full filter anew from what has not been dropped, beside
+// the old one.
+func (l *Ledger) renewFilter() error {
+	if !l.filter.full() {
 		return nil
 	}
-	lower := []byte{spaceDups}
-	size, err := l.db.EstimateDiskUsage(lower, after(lower))
-	if err != nil {
-		return err
-	}
-	if size > filterScan {
-		l.o.Logger.Info("the filter of duplicate keys stays off: there are too many", "bytes", size)
-		return nil
+	l.filter.begin()
+	// What was decided before is only in the old filter, and in the store when
+	// each event loop has been round once.
+	for i := range l.shards {
+		if err := l.await(i, func(*Tx) error { return nil }); err != nil {
+			l.filter.next.Store(nil)
+			return err
+		}
 	}
 	l.helpers.Add(1)
 	go l.fillFilter(l.db.NewSnapshot())
 	return nil
 }
 
-// fillFilter reads the keys of the store as it was before the loops began.
+var errFilter = errors.New("there are too many keys for it")
+
+// fillFilter reads the keys of the store as it was before the loops began, or
+// went on with the filter begun.
 func (l *Ledger) fillFilter(keys *pebble.Snapshot) {
 	defer l.helpers.Done()
-	n := 0
+	n, most := int64(0), l.filter.room()*filterMost
+	next := l.filter.next.Load()
 	err := scan(keys, []byte{spaceDups}, func(key, _ []byte) (bool, error) {
 		if n++; n%1024 == 0 && l.Err() != nil {
 			return false, ErrClosed
 		}
-		l.filter.add(Key(key[1:]))
+		if n > most {
+			return false, errFilter
+		}
+		k := dupKeyOf(key)
+		next.add(&k)
 		return true, nil
 	})
 	if closed := keys.Close(); err == nil {
 		err = closed
 	}
 	if err == nil {
-		l.filter.ready.Store(true)
-	} else if !errors.Is(err, ErrClosed) {
-		l.o.Logger.Warn("the filter of duplicate keys stays off", "error", err)
+		l.filter.turn()
+		return
+	}
+	l.filter.next.Store(nil)
+	if !errors.Is(err, ErrClosed) {
+		l.o.Logger.Warn("the filter of duplicate keys can't be filled; each request is looked up", "keys", n, "error", err)
 	}
 }

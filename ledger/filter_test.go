@@ -18,6 +18,7 @@ func drawKey(r *rand.Rand) (k Key) {
 // What was added is never called absent; what wasn't mostly is.
 func TestTheFilterForgetsNoKey(t *testing.T) {
 	f := newDupFilter(16 << 10) // 131,072 bits
+	f.begin()
 	r := rand.New(rand.NewPCG(1, 1))
 	var added []Key
 	for range 13_000 { // ten bits a key
@@ -26,7 +27,7 @@ func TestTheFilterForgetsNoKey(t *testing.T) {
 		f.add(k)
 		added = append(added, k)
 	}
-	f.ready.Store(true)
+	f.turn()
 	for _, k := range added {
 		require.False(t, f.absent(k))
 	}
@@ -40,6 +41,86 @@ func TestTheFilterForgetsNoKey(t *testing.T) {
 	off := newDupFilter(-1)
 	off.add(added[0])
 	require.False(t, off.absent(added[0]))
+}
+
+// A filter that holds more keys than it is for is made anew, from what was not
+// dropped, while requests go on; no key that is kept is forgotten meanwhile.
+func TestAFullFilterIsMadeAnewWithoutWhatWasDropped(t *testing.T) {
+	clock := newHandClock()
+	o := brief(vfs.NewMem(), clock)
+	o.DupFilterBytes = 2 << 10 // 1,638 keys
+	l := open(t, o)
+	defer func() { require.NoError(t, l.Close()) }()
+	eventually(t, "the filter is full", func() bool { return l.Stats().Filter })
+	r := rand.New(rand.NewPCG(3, 3))
+	record := func(n int) (keys []Key) {
+		must(t, l, 0, func(tx *Tx) error {
+			for range n {
+				keys = append(keys, drawKey(r))
+				if _, err := tx.Append(&Operation{Kind: KindEvent, Dups: []DupRef{{Key: keys[len(keys)-1]}}}); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		return keys
+	}
+	said := func() (absent int) {
+		for range 1000 {
+			if l.filter.absent(drawKey(r)) {
+				absent++
+			}
+		}
+		return absent
+	}
+	record(8000)
+	require.Less(t, said(), 500, "it is far too full")
+	clock.move(3 * day)
+	kept := record(500)
+	_, err := l.DropOld()
+	require.NoError(t, err)
+	kept = append(kept, record(100)...) // while it fills, or after
+	eventually(t, "it is made anew", func() bool { return l.filter.next.Load() == nil })
+	require.Greater(t, said(), 900)
+	for _, key := range kept {
+		list, err := l.Dups(key)
+		require.NoError(t, err)
+		require.Len(t, list, 1)
+	}
+	require.False(t, l.filter.full())
+	was := l.filter.now.Load()
+	_, err = l.DropOld()
+	require.NoError(t, err)
+	require.Same(t, was, l.filter.now.Load(), "one that has room stays")
+}
+
+func TestAStoreWithFarTooManyKeysIsServedWithoutAFilter(t *testing.T) {
+	fs, clock := vfs.NewMem(), newHandClock()
+	o := quiet(fs, clock)
+	l := open(t, o)
+	eventually(t, "the filter is full", func() bool { return l.Stats().Filter })
+	must(t, l, 0, func(tx *Tx) error {
+		for i := range 120 {
+			op := &Operation{Kind: KindEvent, Dups: []DupRef{{Key: Key{byte(i)}}, {Key: Key{byte(i), 1}}}}
+			if _, err := tx.Append(op); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	require.NoError(t, l.Close())
+	for bytes, on := range map[int64]bool{1: false, 128: true} { // 51 keys, and 102
+		o.DupFilterBytes = bytes
+		l = open(t, o)
+		if on {
+			eventually(t, "240 keys are within four times 102", func() bool { return l.Stats().Filter })
+		}
+		list, err := l.Dups(Key{9, 1})
+		require.NoError(t, err)
+		require.Len(t, list, 1)
+		require.NoError(t, l.Close())
+		require.Equal(t, on, l.Stats().Filter)
+	}
 }
 
 func TestAReopenedStoreKnowsItsDuplicatesBeforeAndAfterTheFilterIsFull(t *testing.T) {

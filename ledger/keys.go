@@ -8,7 +8,7 @@ const (
 	spaceJournal   byte = 'j' // partition 2, sequence 8 → 'J'
 	spaceAccount   byte = 'a' // partition 2, account 8 → 'A'
 	spaceSale      byte = 's' // partition 2, sequence 8 → 'S'
-	spaceDups      byte = 'd' // key 16 → 'D'
+	spaceDups      byte = 'd' // day 4, key 16 → 'D'
 	spaceReceipts  byte = 'r' // key 16 → 'R'
 	spaceShift     byte = 'b' // key 16, operation 8 → 'B'
 	spaceLink      byte = 'i' // key 16 → 'I'
@@ -24,6 +24,7 @@ const (
 	spaceSealed    byte = 'e' // kind 1, merchant length 1, merchant, row id → 'Y'
 	spaceMeta      byte = 'x' // name → the caller's
 	spaceShared    byte = 'n' // partition 2, last day 4, counter 8 → 'C'
+	spaceBase      byte = 'f' // partition 2 → 'F'; nothing → 'U'
 )
 
 // maxKey is the longest key of a fixed length; such keys fit a [smallKey].

@@ -37,6 +37,9 @@ type Ledger struct {
 	acks      sync.WaitGroup
 	helpers   sync.WaitGroup // courier, disk watch
 	retention atomic.Int64
+	keeping   keeping
+	held      atomic.Bool  // a follower keeps records that are older than their retention
+	oldest    atomic.Int64 // ledger time of the oldest record kept, at the last look; 0 before it
 
 	sealing     sync.RWMutex // a rotation has the sealed rows for itself
 	publishing  sync.Mutex   // one version of a programme is stored at a time
@@ -46,6 +49,8 @@ type Ledger struct {
 	}
 	couriers chan struct{} // wakes the courier
 	filter   *dupFilter
+	dupsFrom atomic.Int32 // UTC days of the buckets of duplicate records: older ones are dropped,
+	dupsTo   atomic.Int32 // and the newest that was written
 	shared   shared
 	links    *linkCache
 	waker    atomic.Pointer[Waker]
@@ -54,8 +59,8 @@ type Ledger struct {
 	clock    clock
 }
 
-// partition is a part of the accounts and their journal. All but synced is
-// its shard's alone.
+// partition is a part of the accounts and their journal. All but synced and
+// base is its shard's alone.
 type partition struct {
 	id      int
 	seq     uint64 // the newest record
@@ -64,7 +69,8 @@ type partition struct {
 	due     int64 // no entry of the due index is of an earlier minute
 	pruned  int32 // UTC day up to which old shared counters are deleted
 	synced  atomic.Uint64
-	letters atomic.Bool // transfers may be waiting to be delivered
+	base    atomic.Pointer[base] // where its journal begins
+	letters atomic.Bool          // transfers may be waiting to be delivered
 }
 
 // Partitions is the number of partitions, fixed when the store was created.

@@ -56,8 +56,9 @@ func openStore(dir string, o Options, readOnly bool) (*Ledger, error) {
 	l.opening.Store(true)
 	l.links = newLinkCache(o.LinkCache)
 	l.shared.sums, l.shared.limit = map[sharedID]sharedSum{}, maxSums
-	l.filter = &dupFilter{} // it answers nothing until the store runs
-	l.retention.Store(int64(o.DupRetention))
+	l.filter = newDupFilter(-1) // it answers nothing until the store runs
+	l.retention.Store(int64(o.Retention.Duplicates))
+	l.keeping.step = dropStep
 	l.subscribers.all = map[chan struct{}]struct{}{}
 	exists, err := l.openSecret(readOnly)
 	if err != nil {
@@ -72,6 +73,9 @@ func openStore(dir string, o Options, readOnly bool) (*Ledger, error) {
 		return nil, fmt.Errorf("ledger: %w", err)
 	}
 	if err := l.checkFormat(); err != nil {
+		return nil, l.unopened(err)
+	}
+	if err := errors.Join(l.recoverDups(), l.recoverBases()); err != nil {
 		return nil, l.unopened(err)
 	}
 	return l, nil
@@ -247,10 +251,7 @@ func (l *Ledger) start() error {
 		p.letters.Store(true) // the courier looks into all at the start
 	}
 	l.clock.start(l)
-	l.filter = newDupFilter(l.o.DupFilterBytes)
-	if err := l.startFilter(); err != nil {
-		return err
-	}
+	l.startFilter()
 	n := min(l.o.Shards, len(l.parts))
 	for i := range n {
 		l.shards = append(l.shards, newShard(l, i))

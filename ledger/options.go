@@ -53,15 +53,15 @@ type Options struct {
 	// sealed: after 1,000 records or a minute.
 	WindowRecords int
 	WindowAge     time.Duration
-	// DupRetention is how long duplicate records are kept at least: 7 days.
-	// It must cover backdate + holds.max of every programme.
-	DupRetention time.Duration
+	// Retention is how long duplicate records, journal and sales are kept.
+	Retention Retention `key:"retention"`
 	// MaxDups bounds the requests remembered under one duplicate key within
 	// the retention: 1,024.
 	MaxDups int
 	// DupFilterBytes is the memory of the filter that tells new requests from
 	// repeated ones: 32 MiB by default, for some 25 million duplicate keys.
-	// With more of them it helps less. Negative for none.
+	// With more of them it helps less; with four times as many a start leaves it
+	// off. Negative for none.
 	DupFilterBytes int64
 	// AwaitWaker says that somebody will call [Ledger.OnWake]: until then
 	// nothing falls due by itself and no transfer is delivered, so that what is
@@ -106,7 +106,9 @@ func (o Options) withDefaults() (Options, error) {
 	set(&o.MinFreeDisk, 1<<30)
 	set(&o.WindowRecords, 1000)
 	set(&o.WindowAge, time.Minute)
-	set(&o.DupRetention, 7*24*time.Hour)
+	set(&o.Retention.Duplicates, 7*day)
+	set(&o.Retention.Journal, 366*day)
+	set(&o.Retention.Sales, min(366*day, o.Retention.Journal))
 	set(&o.MaxDups, 1024)
 	set(&o.DupFilterBytes, 32<<20)
 	set(&o.SweepEvery, time.Second)
@@ -139,7 +141,9 @@ func (o Options) check() error {
 	atLeast("hot accounts", int64(o.HotAccounts), 1)
 	atLeast("window records", int64(o.WindowRecords), 1)
 	atLeast("window age", int64(o.WindowAge), int64(time.Millisecond))
-	atLeast("duplicate retention", int64(o.DupRetention), int64(time.Minute))
+	if err := o.Retention.Validate(); err != nil {
+		errs = append(errs, fmt.Errorf("ledger: %w", err))
+	}
 	atLeast("duplicates per key", int64(o.MaxDups), 1)
 	atLeast("sweep interval", int64(o.SweepEvery), int64(time.Millisecond))
 	return errors.Join(errs...)

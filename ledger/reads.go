@@ -46,18 +46,6 @@ func scanFrom(db pebble.Reader, prefix, from []byte, fn func(key, value []byte) 
 	return it.Error()
 }
 
-// Dups are the requests remembered under a duplicate key.
-func (l *Ledger) Dups(key Key) (entries []DupEntry, err error) {
-	if l.filter.absent(key) {
-		return nil, nil
-	}
-	_, err = load(l.db, hashKey(nil, spaceDups, key), func(rec []byte) (err error) {
-		entries, err = decodeDups(rec, nil)
-		return err
-	})
-	return entries, err
-}
-
 // Receipts are the operations known by a receipt ([Ledger.ReceiptKey]).
 func (l *Ledger) Receipts(key Key) (entries []ReceiptEntry, err error) {
 	_, err = load(l.db, hashKey(nil, spaceReceipts, key), func(rec []byte) (err error) {
@@ -95,8 +83,12 @@ func (l *Ledger) Account(id AccountID) (*Account, error) {
 	return a, nil
 }
 
-// Sale is a sale or an authorization that has ended; nil if there is none.
+// Sale is a sale or an authorization that has ended; nil if there is none, or
+// none any more.
 func (l *Ledger) Sale(id OpID) (*Sale, error) {
+	if l.saleDropped(id) {
+		return nil, nil
+	}
 	s := new(Sale)
 	ok, err := load(l.db, saleKey(nil, id), func(rec []byte) error { return decodeSale(rec, s) })
 	if !ok || err != nil {
@@ -105,7 +97,8 @@ func (l *Ledger) Sale(id OpID) (*Sale, error) {
 	return s, nil
 }
 
-// Operation reads a journal record into op; false if there is none.
+// Operation reads a journal record into op; false if there is none, or none any
+// more ([Ledger.Dropped]).
 func (l *Ledger) Operation(id OpID, op *Operation) (bool, error) {
 	return load(l.db, journalKey(nil, id), func(rec []byte) error { return DecodeOperation(rec, op) })
 }
@@ -174,11 +167,18 @@ func trailing(key []byte) uint64 {
 func (l *Ledger) Synced(partition int) uint64 { return l.parts[partition].synced.Load() }
 
 // Journal calls fn for each synced record of a partition from a sequence on,
-// in order and without a gap, until it answers false. The record is valid
-// within the call only.
+// or from the first that is kept with from = 0, in order and without a gap,
+// until it answers false. The record is valid within the call only. What was
+// dropped is a [DroppedError]: a follower must not pass over it in silence.
 func (l *Ledger) Journal(partition int, from uint64, fn func(id OpID, record []byte) bool) error {
-	last := l.Synced(partition)
-	next := max(from, 1)
+	last, first := l.Synced(partition), l.First(partition)
+	next := from
+	if from == 0 {
+		next = first
+	}
+	if next < first {
+		return &DroppedError{partition, first}
+	}
 	if next > last {
 		return nil
 	}
@@ -187,6 +187,9 @@ func (l *Ledger) Journal(partition int, from uint64, fn func(id OpID, record []b
 		seq := trailing(key)
 		if seq > last {
 			return false, nil
+		}
+		if first := l.First(partition); seq != next && next < first {
+			return false, &DroppedError{partition, first} // just now
 		}
 		if seq != next {
 			return false, fmt.Errorf("%w: the journal of partition %d has no record %d", ErrCorrupt, partition, next)

@@ -52,6 +52,7 @@ type shard struct {
 	kbuf    []byte // room for one key: every key is used up before the next is made
 	read    []byte // a value that was read
 	dups    []DupEntry
+	day     []DupEntry // those of dups that lie in one bucket
 	seen    []ReceiptEntry
 	sale    Sale
 	owed    Operation // a due record that is being made

@@ -109,6 +109,9 @@ func (s *shop) bookedSale(tx *Tx, x *action) (*Sale, error) {
 	if err != nil || sale == nil || sale.Status != SaleConfirmed {
 		return nil, err
 	}
+	if s.keep > 0 && sale.Booked < tx.Now()-s.keep {
+		return nil, nil // nobody asks for it any more
+	}
 	return sale, nil
 }
 

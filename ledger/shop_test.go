@@ -93,6 +93,7 @@ type shop struct {
 	sales map[AccountID][]OpID
 	park  map[int][]OpID
 	parts int
+	keep  int64 // how long sales are asked for, ns; 0: always
 }
 
 func newShop(members, partitions int) *shop {
@@ -150,9 +151,12 @@ var between = []step{{"send", send}, {"send", send}, {"send", send}, {"merge", m
 
 // trace is n steps drawn from a seed.
 func (s *shop) trace(seed uint64, n int, also ...step) []*action {
+	return s.traceOf(seed, n, append(slices.Clone(actions), also...))
+}
+
+func (s *shop) traceOf(seed uint64, n int, steps []step) []*action {
 	r := rand.New(rand.NewPCG(seed, 7))
 	var all []*action
-	steps := append(slices.Clone(actions), also...)
 	for i := range n {
 		k := steps[r.IntN(len(steps))]
 		all = append(all, &action{

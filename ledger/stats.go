@@ -17,6 +17,7 @@ type counters struct {
 	delivered, undeliverable       atomic.Uint64
 	stalls, diskSlow               atomic.Uint64
 	backgroundErrors, dupsRejected atomic.Uint64
+	droppedRanges, droppedRecords  atomic.Uint64
 }
 
 // Stats are counters since the start, and gauges of the moment.
@@ -39,10 +40,19 @@ type Stats struct {
 	Stalls, SlowDisk, BackgroundErrors uint64
 	DupsRejected                       uint64 // too many requests under one duplicate key
 
+	// What was dropped because it is older than its retention: ranges of the
+	// store, and the journal records that lay in some of them.
+	DroppedRanges, DroppedRecords uint64
+
 	Queued   int  // tasks that wait
 	Unsynced int  // batches that wait for their sync
 	Filter   bool // new requests are told from repeated ones in memory
 	DiskLow  bool // below MinFreeDisk: everything is shed
+	Held     bool // a follower keeps journal records that are older than their retention
+
+	// OldestRecord is the ledger time of the oldest journal record that is
+	// kept, unix ns, as of the last look for what may be dropped; 0 before it.
+	OldestRecord int64
 
 	Pebble *pebble.Metrics
 }
@@ -56,8 +66,9 @@ func (l *Ledger) Stats() Stats {
 		HotHits: c.hits.Load(), HotMisses: c.misses.Load(), Windows: c.windows.Load(),
 		Due: c.dues.Load(), Swept: c.swept.Load(), Delivered: c.delivered.Load(),
 		Undeliverable: c.undeliverable.Load(), Stalls: c.stalls.Load(), SlowDisk: c.diskSlow.Load(),
+		DroppedRanges: c.droppedRanges.Load(), DroppedRecords: c.droppedRecords.Load(), Held: l.held.Load(), OldestRecord: l.oldest.Load(),
 		BackgroundErrors: c.backgroundErrors.Load(), DupsRejected: c.dupsRejected.Load(),
-		Unsynced: int(l.unsynced.Load()), DiskLow: l.low.Load(), Filter: l.filter.ready.Load(),
+		Unsynced: int(l.unsynced.Load()), DiskLow: l.low.Load(), Filter: l.filter.now.Load() != nil,
 	}
 	for _, sh := range l.shards {
 		s.Queued += sh.queue.len()

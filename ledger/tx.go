@@ -202,56 +202,6 @@ func (tx *Tx) Create(id AccountID, merchant string) error {
 	return err
 }
 
-// Dups are the requests remembered under a duplicate key. The list lies in
-// room of the shard's: it is valid until the next Dups, PutDups or Append.
-func (tx *Tx) Dups(key Key) ([]DupEntry, error) {
-	s := tx.s
-	if s.l.filter.absent(key) {
-		tx.known, tx.isKnown = key, true
-		return nil, nil
-	}
-	rec, ok, err := s.get(hashKey(s.kbuf[:0], spaceDups, key))
-	if !ok || err != nil {
-		if err == nil {
-			tx.known, tx.isKnown = key, true
-		}
-		return nil, err
-	}
-	s.dups, err = decodeDups(rec, s.dups[:0])
-	return s.dups, err
-}
-
-// PutDups replaces what is remembered under a duplicate key, without a record
-// in the journal: another DE7 was seen for an operation. Entries older than
-// the retention are dropped. The list may be the one that Dups has answered.
-func (tx *Tx) PutDups(key Key, entries []DupEntry) error {
-	s := tx.s
-	entries = tx.fresh(entries)
-	if len(entries) > s.l.o.MaxDups {
-		s.l.stats.dupsRejected.Add(1)
-		return ErrDupsFull
-	}
-	s.buf = appendDups(s.buf[:0], entries)
-	s.set(hashKey(s.kbuf[:0], spaceDups, key), s.buf)
-	tx.isKnown = false
-	return nil
-}
-
-// fresh drops, in place, the entries that are older than the retention.
-func (tx *Tx) fresh(entries []DupEntry) []DupEntry {
-	oldest := tx.now - tx.s.l.retention.Load()
-	n := 0
-	for i := range entries {
-		if entries[i].Time >= oldest {
-			// Exchanged, not copied: each keeps a room of its own for the
-			// lists that are decoded into it next.
-			entries[n], entries[i] = entries[i], entries[n]
-			n++
-		}
-	}
-	return entries[:n]
-}
-
 // Receipts are the operations known by a receipt ([Ledger.ReceiptKey]). The
 // list is valid until the next Receipts or Append.
 func (tx *Tx) Receipts(key Key) ([]ReceiptEntry, error) {
@@ -265,7 +215,7 @@ func (tx *Tx) Receipts(key Key) ([]ReceiptEntry, error) {
 }
 
 // Sale is the state of a sale or an authorization that has ended; nil if there
-// is none. The caller may keep it.
+// is none, or none any more. The caller may keep it.
 func (tx *Tx) Sale(id OpID) (*Sale, error) {
 	sale := new(Sale)
 	ok, err := tx.s.loadSale(id, sale)
@@ -276,6 +226,9 @@ func (tx *Tx) Sale(id OpID) (*Sale, error) {
 }
 
 func (s *shard) loadSale(id OpID, sale *Sale) (bool, error) {
+	if s.l.saleDropped(id) {
+		return false, nil
+	}
 	rec, ok, err := s.get(saleKey(s.kbuf[:0], id))
 	if !ok || err != nil {
 		return false, err
@@ -284,7 +237,7 @@ func (s *shard) loadSale(id OpID, sale *Sale) (bool, error) {
 }
 
 // Operation reads a journal record into op, which may be used again and again;
-// false if there is none.
+// false if there is none, or none any more ([Ledger.Dropped]).
 func (tx *Tx) Operation(id OpID, op *Operation) (bool, error) {
 	rec, ok, err := tx.s.get(journalKey(tx.s.kbuf[:0], id))
 	if !ok || err != nil {
@@ -387,7 +340,7 @@ func (s *shard) get(key []byte) (value []byte, ok bool, err error) {
 func (s *shard) set(key, value []byte) {
 	switch key[0] {
 	case spaceDups:
-		s.l.filter.add(Key(key[1:])) // before anybody can see the record
+		s.noteDup(key)
 	case spaceLink:
 		s.links = append(s.links, Key(key[1:]))
 	}
@@ -475,10 +428,13 @@ func (tx *Tx) rollback() error {
 		if err != nil || !ok {
 			return errors.Join(err, errors.New("ledger: a batch cannot be read back"))
 		}
-		if kind == pebble.InternalKeyKindSet {
-			s.set(append([]byte(nil), key...), value)
-		} else {
-			s.delete(append([]byte(nil), key...))
+		switch key := append([]byte(nil), key...); kind {
+		case pebble.InternalKeyKindSet:
+			s.set(key, value)
+		case pebble.InternalKeyKindRangeDelete:
+			s.deleteRange(key, value)
+		default:
+			s.delete(key)
 		}
 	}
 	return old.Close()

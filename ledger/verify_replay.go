@@ -19,14 +19,18 @@ type replay struct {
 	seq      uint64
 	time     int64
 
+	base    *base                     // where the kept journal begins
+	partial map[AccountID]*heldToSums // accounts whose history begins before it
+
 	op, again Operation
 	sale      Sale
 	record    []byte // the record's bytes
 	spare     *Account
 }
 
-func newReplay(p int) *replay {
+func newReplay(p int, b *base) *replay {
 	return &replay{
+		base: b, seq: b.first - 1, partial: map[AccountID]*heldToSums{},
 		id: p, accounts: map[AccountID]*Account{}, sales: map[OpID][]byte{}, parked: map[OpID][]byte{},
 		letters: map[letterID][]byte{}, arrivals: map[int]watermark{}, shared: map[sharedID]int64{}, spare: &Account{},
 	}
@@ -87,7 +91,9 @@ func (v *verifier) record(seq uint64) error {
 
 func (v *verifier) window() {
 	r, op := v.part, &v.part.op
-	if op.Kind == KindWindow {
+	if r.trimmed() && op.ID.Sequence() == r.base.first {
+		v.firstWindow()
+	} else if op.Kind == KindWindow {
 		v.proof.Windows++
 		var w Window
 		if err := DecodeWindow(op.Data, &w); err != nil {
@@ -111,7 +117,7 @@ func (v *verifier) arrival() error {
 		if v.arrived[id] {
 			delete(v.arrived, id)
 		} else {
-			v.sent[id] = true
+			v.sent[id] = op.Transfers[i].To.Partition(len(v.l.parts))
 		}
 	}
 	if op.Source == 0 {
@@ -123,7 +129,10 @@ func (v *verifier) arrival() error {
 		v.finding("a transfer is booked twice or out of order")
 	}
 	r.arrivals[source] = watermark(id)
-	if v.sent[id] {
+	if source < len(v.bases) && id.op.Sequence() < v.bases[source].first {
+		return nil // who sent it is older than the retention
+	}
+	if _, ok := v.sent[id]; ok {
 		delete(v.sent, id)
 	} else {
 		v.arrived[id] = true
@@ -145,6 +154,9 @@ func (v *verifier) arrival() error {
 func (v *verifier) sameArrival(t *Transfer) {
 	r, op := v.part, &v.part.op
 	a := r.accounts[t.To]
+	if a == nil && r.trimmed() {
+		return // what it was is not known
+	}
 	if a == nil {
 		if op.Kind != KindPark {
 			v.finding("a transfer is booked to account %s, which does not exist", t.To)
@@ -190,6 +202,10 @@ func (v *verifier) account() {
 		return
 	}
 	a := r.accounts[op.Account]
+	if a == nil && r.trimmed() && (op.Kind != KindEnrol || op.Prev != 0) {
+		v.accountBySums()
+		return
+	}
 	if a == nil {
 		a = &Account{}
 		r.accounts[op.Account] = a
@@ -260,8 +276,8 @@ func (v *verifier) hold(a *Account) {
 func (v *verifier) saleRecord() {
 	r, op := v.part, &v.part.op
 	id := saleOf(op)
-	if id == 0 {
-		return
+	if id == 0 || id.Sequence() < r.base.first {
+		return // none, or one whose beginning is older than the retention
 	}
 	r.sale = Sale{}
 	if rec, ok := r.sales[id]; ok {
@@ -289,8 +305,10 @@ func (v *verifier) derived() error {
 			r.parked[op.ID] = appendParked(nil, &p)
 		case KindResolve:
 			var p Parked
-			if rec, ok := r.parked[op.Target]; !ok {
+			if rec, ok := r.parked[op.Target]; !ok && op.Target.Sequence() >= r.base.first {
 				v.finding("it resolves %s, which is not parked", op.Target)
+			} else if !ok {
+				break // it was parked before what is kept
 			} else if err := decodeParked(rec, &p); err != nil {
 				v.finding("it resolves a parked message that can't be read: %v", err)
 			} else if err := checkUnpark(op, &p); err != nil {
@@ -318,23 +336,29 @@ func (v *verifier) derived() error {
 	return v.receipt()
 }
 
-// remembered checks that a repeat of the request would be known. A record that
-// is older than the retention may be gone.
+// remembered checks that a repeat of the request would be known, unless it is
+// older than the retention. Its entry lies in the bucket of its day; a later
+// request may have taken it along to its own.
 func (v *verifier) remembered() error {
 	op := &v.part.op
+	from, to := v.l.dupDays(v.l.o.Clock())
+	day := dayOf(op.Time)
+	if day < from {
+		return nil
+	}
 	for i := range op.Dups {
 		ref := &op.Dups[i]
-		known := false
-		if _, err := load(v.db, hashKey(nil, spaceDups, ref.Key), func(rec []byte) error {
-			entries, err := decodeDups(rec, nil)
-			known = slices.ContainsFunc(entries, func(e DupEntry) bool {
-				return e.Disc == ref.Entry.Disc && e.Mark == ref.Entry.Mark && (e.Op == ref.Entry.Op || e.Time > op.Time)
-			})
-			return err
-		}); err != nil {
+		known := func(e DupEntry) bool {
+			return e.Disc == ref.Entry.Disc && e.Mark == ref.Entry.Mark && (e.Op == ref.Entry.Op || e.Time > op.Time)
+		}
+		entries, err := dupsIn(v.db, ref.Key, day, day)
+		if err == nil && !slices.ContainsFunc(entries, known) {
+			entries, err = dupsIn(v.db, ref.Key, day+1, to)
+		}
+		if err != nil {
 			return err
 		}
-		if !known && op.Time >= v.l.o.Clock()-v.l.retention.Load() {
+		if !slices.ContainsFunc(entries, known) {
 			v.finding("a repeat of its request would not be known")
 		}
 	}
