@@ -71,9 +71,7 @@ func applyPoints(a *Account, op *Operation) error {
 	if op.Drop != 0 && !dropHold(a, op.Drop) {
 		return refuse(op, "the hold %s does not exist", op.Drop)
 	}
-	if err := applyCounts(a, op); err != nil {
-		return err
-	}
+	applyCounts(a, op)
 	for _, part := range op.Lots {
 		if !addPart(&a.Lots, part) {
 			return refuse(op, "a lot does not have %d points", -part.Points)

@@ -9,8 +9,11 @@ import (
 const (
 	// MaxCounts bounds the counters of one account, because they are part of
 	// its record: eight rules that look back 400 days, one counter a day each,
-	// and some hundred promo codes fit.
+	// and some hundred promo codes fit. Where there would be more, the oldest are
+	// forgotten (see crowd).
 	MaxCounts = 4096
+	// roomCounts is how many go then, so that it doesn't happen every time.
+	roomCounts = 256
 	// MaxUpline is how many members above are kept: a referral may be rewarded
 	// as many levels deep.
 	MaxUpline = 10
@@ -82,9 +85,9 @@ func addCount(counts []Count, ch CountChange) []Count {
 
 // applyCounts changes the account's counters, and forgets those whose day is
 // over.
-func applyCounts(a *Account, op *Operation) error {
+func applyCounts(a *Account, op *Operation) {
 	if len(op.Counts) == 0 {
-		return nil
+		return
 	}
 	today := dayOf(op.Time)
 	a.Counts = slices.DeleteFunc(a.Counts, func(c Count) bool { return c.Until != 0 && c.Until < today })
@@ -94,10 +97,36 @@ func applyCounts(a *Account, op *Operation) error {
 		}
 		a.Counts = addCount(a.Counts, ch)
 	}
-	if len(a.Counts) > MaxCounts && givesPoints(op) {
-		return refuse(op, "the account would have more than %d counters", MaxCounts)
+	if len(a.Counts) > MaxCounts {
+		a.Counts = crowd(a.Counts, today)
 	}
-	return nil
+}
+
+// crowd makes room among an account's counters: a member who has that many is
+// served all the same, and a merge that brings them is booked. First go those
+// of windows that end soonest, the oldest days of what rules look back on; then,
+// of what counts for ever, what began longest ago. What limits the present
+// day or hour stays.
+func crowd(counts []Count, today int32) []Count {
+	class := func(c *Count) int {
+		switch {
+		case c.Until > today+1:
+			return 0
+		case c.Until == 0:
+			return 1
+		}
+		return 2
+	}
+	oldest := slices.Clone(counts)
+	slices.SortFunc(oldest, func(a, b Count) int {
+		return cmp.Or(cmp.Compare(class(&a), class(&b)), cmp.Compare(a.Until, b.Until), cmp.Compare(a.At, b.At), compareCounts(a, b))
+	})
+	gone := oldest[:len(counts)-MaxCounts+roomCounts]
+	slices.SortFunc(gone, compareCounts)
+	return slices.DeleteFunc(counts, func(c Count) bool {
+		_, found := slices.BinarySearchFunc(gone, c, compareCounts)
+		return found
+	})
 }
 
 // dayOf is the UTC day of a moment, unix ns.

@@ -1,8 +1,6 @@
 package processor
 
 import (
-	"slices"
-
 	"tillgate/ledger"
 	"tillgate/processor/program"
 	"tillgate/protocol"
@@ -213,6 +211,11 @@ func (t *Task) book(tx *ledger.Tx, a *ledger.Account, h *ledger.Hold) error {
 			return err
 		}
 	}
+	for i := range t.said.promos {
+		if why := t.said.promos[i].refused; why != "" {
+			op.Warnings = append(op.Warnings, program.PromoWarning(why))
+		}
+	}
 	t.sell(op, a)
 	return t.record(tx)
 }
@@ -275,7 +278,7 @@ func (t *Task) copyFigures(op, from *ledger.Operation) {
 }
 
 // moreLots takes the lots with a term of their own that a hold has promised,
-// and the promo codes that it has used.
+// and what became of its promo codes.
 func (t *Task) moreLots(from *ledger.Operation) error {
 	h := holdData{more: t.more, said: t.said}
 	if len(from.Data) == 0 {
@@ -285,7 +288,7 @@ func (t *Task) moreLots(from *ledger.Operation) error {
 	}
 	err := decodeHoldData(from.Data, &h)
 	t.more, t.said = h.more, h.said
-	t.said = remarks{promos: slices.DeleteFunc(t.said.promos, func(p promoRemark) bool { return p.refused != "" })}
+	t.said = remarks{promos: t.said.promos}
 	return err
 }
 

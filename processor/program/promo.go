@@ -67,6 +67,17 @@ func (r PromoRefusal) String() string {
 	return ""
 }
 
+// PromoWarning is the sentence for people about a code that was refused; why is
+// the reason as answers carry it.
+func PromoWarning(why string) string {
+	for r, word := range promoWords {
+		if word == why {
+			return promoWarnings[r]
+		}
+	}
+	return "a promo code was not used"
+}
+
 // promo is an entry of `promo_codes`.
 type promo struct {
 	name            string // the code, or the name of the series
