@@ -32,8 +32,9 @@ const (
 	cardMark = "5555555555555555"
 	keyMark  = "888888888888" // the request's number
 	pastMark = "777777777777" // the number of another, which it is about
-	stanMark = "707070"
-	saleMark = "0H0DH0DH0DH0" // a hold's or sale's id
+	// DE11 and DE7 of the message that a reversal names.
+	stanMark, sentMark = "707070", "0203040506"
+	saleMark           = "0H0DH0DH0DH0" // a hold's or sale's id
 	// DE7, DE11, DE12 and DE13, which stand one after the other.
 	timeMark = "1231235958" + "654321" + "235959" + "1231"
 )
@@ -207,13 +208,24 @@ func (p *phrases) isoSpeaker(s *Shop, terminal string) speaker {
 		case void, giveBack:
 			set(37, saleMark)
 		case reverse:
-			err = errors.Join(err, m.SetOriginal("0100", stanMark, ""))
+			err = errors.Join(err, m.SetOriginal("0100", stanMark, sentMark))
 		}
 		if k != void && k != giveBack && k != reverse {
 			err = errors.Join(err, tlv.Into(m, 48))
 		}
 		text := c.AppendMessage(nil, m)
 		t := load.NewTemplate(text)
-		return t, errors.Join(err, t.Text(timeMark, load.Clock(begun)), p.fill(t, s, string(text)))
+		err = errors.Join(err, t.Text(timeMark, load.Clock(begun)), p.fill(t, s, string(text)))
+		if k == reverse {
+			// By the number alone it could be an older one: a till that works for
+			// hours uses its STANs again.
+			past := load.Clock(begun)
+			err = errors.Join(err, t.Text(sentMark, func(dst []byte, _ uint64) {
+				var all [len(timeMark)]byte
+				past(all[:], p.asked.first)
+				copy(dst, all[:])
+			}))
+		}
+		return t, err
 	}
 }

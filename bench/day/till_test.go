@@ -113,6 +113,22 @@ func TestTillPlaysTheDay(t *testing.T) {
 	require.Empty(t, till.Open())
 }
 
+// A late reversal names its message by number and time of sending, also when
+// the till has begun its numbers anew.
+func TestLateReversalNamesItsMessage(t *testing.T) {
+	shop := &Shop{Day: Pairs(Members{}), Members: 1, Card: func(int) uint64 { return 7701_0000_0000_0000 }, Book: books.New(1, 0)}
+	say, err := newPhrases(shop, "A0010001", true)
+	require.NoError(t, err)
+	c := iso8583.NewCodec(iso8583.Profile{})
+	hold, undo := iso8583.NewMessage(c), iso8583.NewMessage(c)
+	for _, first := range []uint64{0, 123_456, load.STANs + 123_456} {
+		require.True(t, c.Decode(say.append(nil, first, &asked{kind: authorize}), hold).OK())
+		require.True(t, c.Decode(say.append(nil, first+40, &asked{kind: reverse, first: first}), undo).OK())
+		require.Equal(t, hold.MTI()+hold.Text(11)+hold.Text(7), undo.Text(90)[:20])
+		require.NotEqual(t, hold.Text(11), undo.Text(11))
+	}
+}
+
 // A request that was shed is asked again later; nothing of it is booked.
 func TestWhatIsShedIsTriedAgain(t *testing.T) {
 	d, err := Parse(Weekday)
