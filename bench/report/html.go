@@ -157,11 +157,12 @@ func (b *page) throughput(loads []*Load) {
 }
 
 // barEnd is the rate at the end of the longest bar that fits: one that is many
-// times the next would leave nothing to be seen of all others.
+// times the next would leave nothing to be seen of all others, where there are
+// some.
 func barEnd(rates []float64) float64 {
 	sorted := slices.Sorted(slices.Values(rates))
 	most := sorted[len(sorted)-1]
-	if len(sorted) > 1 {
+	if len(sorted) > 3 {
 		if next := sorted[len(sorted)-2]; next > 0 && most > 3*next {
 			return next * 1.4
 		}
@@ -301,6 +302,9 @@ func (b *page) watches(watches []*Watch) {
 		over := axis{name: "seconds"}
 		add := func(title, unit string, lines ...line) {
 			p := plot{title: title, unit: unit, lines: lines, x: over, y: axis{zero: true}}
+			if w.LoadEnd > 0 {
+				p.marks = []mark{{w.LoadEnd, "the load ends"}}
+			}
 			b.add(p.card())
 		}
 		memory := take("memory", 2, func(s Sample) float64 { return s.Memory })

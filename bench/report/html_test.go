@@ -26,7 +26,7 @@ func full() *Report {
 			{Name: "a day", Saturation: 1000, Rungs: []Rung{{Offered: 500, Latency: latency}, {Offered: 250, Latency: latency}}},
 			{Name: "a search", Saturation: 1000, Search: true, Promise: "p99 within 5ms", Best: 900, Rungs: []Rung{{Offered: 900, Latency: latency, Kept: true}}},
 		},
-		Watches: []*Watch{{Name: "a soak", Samples: []Sample{{At: 0, Memory: 100}, {At: 1, Memory: 120, Projected: 10}, {At: 2, Memory: 110, Projected: 30, ProjectLag: 5}}}},
+		Watches: []*Watch{{Name: "a soak", LoadEnd: 1.5, Samples: []Sample{{At: 0, Memory: 100}, {At: 1, Memory: 120, Projected: 10}, {At: 2, Memory: 110, Projected: 30, ProjectLag: 5}}}},
 		Goals:   []Goal{{What: "ratio", Limit: 0.5, Figures: Series{0.6}}, {What: "start", AtMost: true, Limit: 3}, {What: "slow", AtMost: true, Limit: 1, Figures: Series{2}}},
 		Figures: []*Figure{{"one sync", "ms", Series{0.2}}},
 		Notes:   []string{"a note"}, Failures: []string{"a <failure>"},
@@ -39,7 +39,7 @@ func TestPageIsCompleteAndAlone(t *testing.T) {
 	text := b.String()
 	for _, want := range []string{
 		"Abacus &lt;2&gt;", "authorize &amp; void", `class="chip met">met`, `class="chip not">not measured`, `class="chip missed">missed`,
-		"a &lt;failure&gt;", "highest rate that keeps p99 within 5ms: 900/s", "Memory of the server", "behind in PostgreSQL", "a note", "99.9 %",
+		"a &lt;failure&gt;", "highest rate that keeps p99 within 5ms: 900/s", "Memory of the server", "behind in PostgreSQL", "the load ends", "a note", "99.9 %",
 	} {
 		require.Contains(t, text, want)
 	}
@@ -67,9 +67,9 @@ func TestPicturesAreWellFormed(t *testing.T) {
 
 func TestBarsThatDoNotFitAreBroken(t *testing.T) {
 	require.InDelta(t, 100, barEnd([]float64{100}), 0)
-	require.InDelta(t, 100, barEnd([]float64{40, 100, 10}), 0)
-	require.InDelta(t, 140, barEnd([]float64{100, 1000, 10}), 1e-9)
-	require.InDelta(t, 5, barEnd([]float64{5, 0}), 0)
+	require.InDelta(t, 100, barEnd([]float64{40, 100, 10, 5}), 0)
+	require.InDelta(t, 140, barEnd([]float64{100, 1000, 10, 5}), 1e-9)
+	require.InDelta(t, 5, barEnd([]float64{5, 0, 0, 0}), 0)
 }
 
 func TestAxes(t *testing.T) {

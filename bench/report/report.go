@@ -141,6 +141,7 @@ type Rung struct {
 // Watch is what was seen of a server while it ran.
 type Watch struct {
 	Name    string   `json:"name"`
+	LoadEnd float64  `json:"load_end,omitempty"` // seconds; 0: it was loaded to the end
 	Samples []Sample `json:"samples"`
 }
 

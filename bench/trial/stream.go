@@ -79,6 +79,7 @@ func (t *trial) follow(ctx context.Context, r int, x run) error {
 	if err != nil {
 		return stop(err)
 	}
+	watch.LoadEnd = loaded
 	left := time.Now()
 	end, err := t.caughtUp(ctx, x.shop)
 	if err := stop(err); err != nil {
