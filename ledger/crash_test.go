@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -197,6 +198,7 @@ func TestACrashAtAnyWriteLosesNothingThatWasTold(t *testing.T) {
 	var writes atomic.Int64
 	var mu sync.Mutex
 	var crashes []crash
+	kinds := map[errorfs.OpKind]int{} // what was about to happen
 	every := stride(5)
 	before := errorfs.InjectorFunc(func(op errorfs.Op) error {
 		if !modifies(op) {
@@ -207,11 +209,12 @@ func TestACrashAtAnyWriteLosesNothingThatWasTold(t *testing.T) {
 			return nil
 		}
 		known := all.copy() // first: what is told now is synced already
-		for _, percent := range []int{0, 50, 100} {
+		for _, percent := range []int{0, 10, 50, 100} {
 			c := crash{at: n, percent: percent, op: op.Path, told: known}
 			c.fs = fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: percent, RNG: rand.New(rand.NewPCG(uint64(n), 1))})
 			mu.Lock()
 			crashes = append(crashes, c)
+			kinds[op.Kind]++
 			mu.Unlock()
 		}
 		return nil
@@ -225,6 +228,8 @@ func TestACrashAtAnyWriteLosesNothingThatWasTold(t *testing.T) {
 	require.NoError(t, l.db.Close())
 	require.Greater(t, writes.Load(), int64(150))
 	t.Logf("%d writes, %d crashes", writes.Load(), len(crashes))
+	require.Positive(t, kinds[errorfs.OpFileWrite], "no crash fell before a write")
+	require.Positive(t, kinds[errorfs.OpFileSync]+kinds[errorfs.OpFileSyncData]+kinds[errorfs.OpFileSyncTo], "none before a sync")
 	for _, c := range crashes {
 		if c.at > 40 || storeBegun(c.fs) {
 			requireWhole(t, c, clock, was)
@@ -264,10 +269,16 @@ func TestNothingIsToldAfterAWriteHasFailed(t *testing.T) {
 		t.Run(bad.name, func(t *testing.T) {
 			fatals, k := 0, int64(1)
 			for more := true; more; k += stride(bad.short) {
-				var fatal bool
-				more, fatal = failAt(t, k, bad.memtable, bad.steps, bad.times, bad.fails)
-				if fatal {
-					fatals++
+				causes := []error{[]error{syscall.EIO, syscall.ENOSPC}[k/stride(bad.short)%2]}
+				if everyWrite {
+					causes = []error{syscall.EIO, syscall.ENOSPC}
+				}
+				for _, cause := range causes {
+					var fatal bool
+					more, fatal = failAt(t, k, bad.memtable, bad.steps, bad.times, bad.fails, cause)
+					if fatal {
+						fatals++
+					}
 				}
 			}
 			t.Logf("writes up to %d failed, %d times it was the end", k, fatals)
@@ -278,9 +289,9 @@ func TestNothingIsToldAfterAWriteHasFailed(t *testing.T) {
 	}
 }
 
-// failAt runs a trace on a disk whose k-th matching write fails, and the next
-// ones too. more is false when there were fewer writes than k.
-func failAt(t *testing.T, k, memtable int64, steps int, times int64, fails func(errorfs.Op) bool) (more, ended bool) {
+// failAt runs a trace on a disk whose k-th matching write fails by a cause, and
+// the next ones too. more is false when there were fewer writes than k.
+func failAt(t *testing.T, k, memtable int64, steps int, times int64, fails func(errorfs.Op) bool, cause error) (more, ended bool) {
 	clock := newHandClock()
 	fs := vfs.NewCrashableMem()
 	all := &told{ops: map[OpID]bool{}}
@@ -294,7 +305,7 @@ func failAt(t *testing.T, k, memtable int64, steps int, times int64, fails func(
 			return nil
 		}
 		broken.CompareAndSwap(nil, op.Path)
-		return errorfs.ErrInjected
+		return cause
 	})
 	o := busyOptions(errorfs.Wrap(cloneable{fs}, injector), clock)
 	o.MemTableBytes = memtable

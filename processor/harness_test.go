@@ -30,6 +30,7 @@ type shop struct {
 	keys   int
 	shut   func() // closes switch and ledger; the test's end does, too
 	tune   func(*ledger.Options)
+	ended  bool // the disk has ended the ledger: there is nothing left to close
 }
 
 // morning is when tests begin: a Friday, 2026-11-20 12:00 in Almaty.
@@ -71,6 +72,9 @@ func (s *shop) open() {
 	var once sync.Once
 	l, sw := s.ledger, s.s
 	s.shut = func() {
+		if s.ended {
+			return
+		}
 		once.Do(func() {
 			ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 			defer cancel()
