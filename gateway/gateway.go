@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -46,6 +47,10 @@ type Gateway struct {
 	gate     gate
 	stopping atomic.Bool
 
+	access       atomic.Pointer[access]
+	reloading    sync.Mutex
+	certificates []*certificates // of the listeners with TLS
+
 	http         *httpEdge
 	isoAdmission *admission
 	iso          []*isoEdge
@@ -65,6 +70,11 @@ func New(o Options, p Parts) (*Gateway, error) {
 	if g.registry == nil {
 		g.registry = prometheus.NewRegistry()
 	}
+	who, err := newAccess(&o)
+	if err != nil {
+		return nil, err
+	}
+	g.access.Store(who)
 	g.gate.limit = int64(o.Limits.InFlight)
 	g.http = newHTTPEdge(g)
 	g.isoAdmission = newAdmission(o.ISO.Connections, o.ISO.PerAddress, func(why string) {

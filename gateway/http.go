@@ -24,7 +24,6 @@ import (
 type httpEdge struct {
 	gw        *Gateway
 	options   HTTPOptions
-	keys      *keyring
 	gate      *gate
 	meters    *meters
 	admission *admission
@@ -36,7 +35,7 @@ type httpEdge struct {
 }
 
 func newHTTPEdge(g *Gateway) *httpEdge {
-	h := &httpEdge{gw: g, options: g.options.HTTP, keys: newKeyring(g.options.Keys), gate: &g.gate, meters: g.meters,
+	h := &httpEdge{gw: g, options: g.options.HTTP, gate: &g.gate, meters: g.meters,
 		exports: make(chan struct{}, g.options.HTTP.Exports), log: g.log}
 	h.uploads.limit, h.uploads.until = g.options.HTTP.Uploads, map[*fasthttp.RequestHeader]int64{}
 	h.admission = newAdmission(h.options.Connections, h.options.PerAddress, func(why string) {
@@ -72,9 +71,9 @@ func (silent) Printf(string, ...any) {}
 
 // listen binds the address, within the admission and under TLS if asked for.
 func (h *httpEdge) listen() (net.Listener, error) {
-	conf, err := h.options.TLS.load()
+	conf, err := h.gw.certify("http.tls", h.options.TLS)
 	if err != nil {
-		return nil, fmt.Errorf("http.tls: %w", err)
+		return nil, err
 	}
 	ln, err := net.Listen("tcp", h.options.Listen)
 	if err != nil {

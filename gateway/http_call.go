@@ -74,13 +74,14 @@ func (h *httpEdge) authenticate(ctx *fasthttp.RequestCtx, route *protocol.Route)
 	if route.Roles.Has(protocol.RoleNone) {
 		return nil, nil
 	}
-	who := h.keys.open
+	keys := h.gw.access.Load().keys
+	who := keys.open
 	if who == nil {
 		secret := bearer(ctx.Request.Header.Peek(fasthttp.HeaderAuthorization))
 		if secret == nil {
 			return nil, &protocol.Refusal{Code: protocol.Unauthorized, Detail: "an API key is wanted: Authorization: Bearer <key>"}
 		}
-		if who = h.keys.find(secret); who == nil {
+		if who = keys.find(secret); who == nil {
 			return nil, &protocol.Refusal{Code: protocol.Unauthorized, Detail: "the API key is not known"}
 		}
 	}

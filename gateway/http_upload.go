@@ -92,10 +92,11 @@ func (h *httpEdge) mayUpload(head *fasthttp.RequestHeader) bool {
 	if route == nil || !route.Call.IsDirectory() {
 		return false
 	}
-	who := h.keys.open
+	keys := h.gw.access.Load().keys
+	who := keys.open
 	if who == nil {
 		if secret := bearer(head.Peek(fasthttp.HeaderAuthorization)); secret != nil {
-			who = h.keys.find(secret)
+			who = keys.find(secret)
 		}
 	}
 	return who != nil && route.Roles.Has(who.caller.Role)

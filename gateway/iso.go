@@ -21,8 +21,6 @@ type isoEdge struct {
 	options  Listener
 	codec    *iso8583.Codec
 	framing  iso8583.Framing
-	ring     *iso8583.Keyring
-	tills    map[string]*Terminal // empty: any terminal may come
 	tls      *tls.Config
 	listener net.Listener
 	stopping atomic.Bool
@@ -58,16 +56,9 @@ func newISOEdge(g *Gateway, l Listener) (*isoEdge, error) {
 		return nil, err
 	}
 	e := &isoEdge{gw: g, options: l, codec: iso8583.NewCodec(profile), framing: profile.Framing,
-		tills: map[string]*Terminal{}, conns: map[*isoConn]struct{}{}}
-	for i := range g.options.Terminals {
-		t := &g.options.Terminals[i]
-		e.tills[t.ID] = t
-	}
-	if e.ring, err = newRing(g.options.Terminals); err != nil {
+		conns: map[*isoConn]struct{}{}}
+	if e.tls, err = g.certify("iso.tls", l.TLS); err != nil {
 		return nil, err
-	}
-	if e.tls, err = l.TLS.load(); err != nil {
-		return nil, fmt.Errorf("iso.tls: %w", err)
 	}
 	return e, nil
 }
@@ -206,7 +197,7 @@ func (e *isoEdge) zone(terminal, store string) *time.Location {
 		return nil
 	}
 	merchant := e.options.Merchant
-	if t := e.tills[terminal]; t != nil {
+	if t := e.gw.access.Load().tills[terminal]; t != nil {
 		if store == "" {
 			store = t.Store
 		}
@@ -221,10 +212,10 @@ func (e *isoEdge) zone(terminal, store string) *time.Location {
 // terminal is known, the MAC is right, the till has signed on. It fills in
 // the caller. key is what the answer is to be signed with.
 func (c *isoConn) admit(frame []byte, x *isoCall) (code protocol.Code, detail string) {
-	e, r := c.edge, &x.Request
+	e, r, access := c.edge, &x.Request, c.edge.gw.access.Load()
 	r.Caller = protocol.Caller{Key: e.options.Key, Merchant: e.options.Merchant, Role: protocol.RoleTill}
-	if len(e.tills) > 0 {
-		t := e.tills[r.Terminal]
+	if len(access.tills) > 0 {
+		t := access.tills[r.Terminal]
 		if t == nil {
 			return protocol.Forbidden, "the terminal is not known"
 		}
@@ -239,8 +230,8 @@ func (c *isoConn) admit(frame []byte, x *isoCall) (code protocol.Code, detail st
 	}
 	// A terminal that has keys signs always: a message without its MAC is
 	// somebody else's.
-	if e.options.RequireMAC || e.ring.Signer(r.Terminal) != nil || c.message.Has(64) || c.message.Has(128) {
-		key, err := e.ring.Verify(frame, c.message)
+	if e.options.RequireMAC || access.ring.Signer(r.Terminal) != nil || c.message.Has(64) || c.message.Has(128) {
+		key, err := access.ring.Verify(frame, c.message)
 		if err != nil {
 			return protocol.Unauthorized, "the message authentication failed"
 		}

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"tillgate/protocol"
 )
@@ -19,6 +20,7 @@ import (
 type Key struct {
 	Name      string   `key:"name" help:"what logs and the journal call it; 1 to 64 letters, digits, - _ ."`
 	Hash      string   `key:"hash" help:"SHA-256 of the secret, 64 hex digits"`
+	Also      string   `key:"also" help:"SHA-256 of a second secret that is good too, while one takes the place of the other"`
 	Role      string   `key:"role" help:"till, checkout, finance, marketing, support or admin"`
 	Merchant  string   `key:"merchant" help:"the merchant whose members and programme it sees"`
 	Stores    []string `key:"stores" help:"stores it may name; empty: any"`
@@ -73,9 +75,17 @@ func newKeyring(keys []Key) *keyring {
 			caller: protocol.Caller{Key: k.Name, Merchant: k.Merchant, Role: roleNames[k.Role]},
 			stores: k.Stores, terminals: k.Terminals,
 		}
-		_, _ = hex.Decode(c.hash[:], []byte(k.Hash)) // Validate has checked it
-		prefix := [8]byte(c.hash[:8])
-		r.byPrefix[prefix] = append(r.byPrefix[prefix], c)
+		// A second secret is the same caller: repeats of what was asked with
+		// the one are known when they come with the other.
+		for _, digits := range []string{k.Hash, k.Also} {
+			if digits == "" {
+				continue
+			}
+			c := *c
+			_, _ = hex.Decode(c.hash[:], []byte(digits)) // Validate has checked it
+			prefix := [8]byte(c.hash[:8])
+			r.byPrefix[prefix] = append(r.byPrefix[prefix], &c)
+		}
 	}
 	return r
 }
@@ -169,10 +179,16 @@ func (o *Options) validateKeys() error {
 		if _, ok := roleNames[k.Role]; !ok {
 			faults = append(faults, fmt.Errorf("%s.role: till, checkout, finance, marketing, support or admin is wanted", path))
 		}
-		if seen[k.Name] || seen["#"+k.Hash] {
+		if raw, err := hex.DecodeString(k.Also); k.Also != "" && (err != nil || len(raw) != sha256.Size) {
+			faults = append(faults, fmt.Errorf("%s.also: the SHA-256 of a secret is wanted, 64 hex digits, or nothing", path))
+		}
+		if seen[k.Name] || seen["#"+k.Hash] || k.Also != "" && (seen["#"+k.Also] || strings.EqualFold(k.Also, k.Hash)) {
 			faults = append(faults, fmt.Errorf("%s: another key has the same name or hash", path))
 		}
 		seen[k.Name], seen["#"+k.Hash] = true, true
+		if k.Also != "" {
+			seen["#"+k.Also] = true
+		}
 	}
 	return errors.Join(faults...)
 }

@@ -11,7 +11,7 @@ import (
 type Options struct {
 	HTTP      HTTPOptions `key:"http"`
 	ISO       ISOOptions  `key:"iso"`
-	Keys      []Key       `key:"keys" help:"API keys: a list of {name, hash, role, merchant, stores, terminals}; make one with 'tillgate key'"`
+	Keys      []Key       `key:"keys" help:"API keys: a list of {name, hash, also, role, merchant, stores, terminals}; make one with 'tillgate key'"`
 	Terminals []Terminal  `key:"terminals" help:"terminals known to the ISO listeners: a list of {id, store, merchant, mac}; with any configured an unknown one gets DE39 58"`
 	Limits    Limits      `key:"limits"`
 }

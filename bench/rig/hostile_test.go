@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -250,7 +251,7 @@ func (s *siege) drip(ctx context.Context) <-chan struct{} {
 			}
 			_, err := c.Write(piece)
 			var late net.Error
-			if err != nil && !(asNet(err, &late) && late.Timeout()) {
+			if err != nil && !(errors.As(err, &late) && late.Timeout()) {
 				return // cut off
 			}
 			time.Sleep(pause) // that is what makes it slow
@@ -277,12 +278,6 @@ func (s *siege) drip(ctx context.Context) <-chan struct{} {
 		close(cut)
 	}()
 	return cut
-}
-
-func asNet(err error, target *net.Error) bool {
-	n, ok := err.(net.Error)
-	*target = n
-	return ok
 }
 
 // giant is something too large and what it gets: a status, a DE39, or "" for a

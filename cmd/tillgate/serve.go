@@ -6,6 +6,8 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"tillgate/config"
@@ -21,6 +23,9 @@ listens on this machine only, and whoever can reach it has every role.
 
 Stops on SIGTERM or Ctrl-C: nothing new is taken, answers in flight go out,
 everything is on disk before it ends; that takes at most 20 seconds.
+
+On SIGHUP it reads its configuration again and takes keys, terminals and the
+files of certificates from it; everything else needs a restart.
 
 Every flag below is also a key of the configuration file and an environment
 variable: --http-read-timeout is http.read_timeout and
@@ -46,12 +51,54 @@ func serve(ctx context.Context, c *console, args []string) error {
 		return err
 	}
 	suggest(c.out, s)
+	defer reloadOn(hangups(), func() error {
+		again := newFlags(c, "serve", "", aboutServe)
+		loader := config.Bind(again)
+		if err := parse(again, args, 0, 0); err != nil {
+			return err
+		}
+		conf, err := loader.Load(os.LookupEnv)
+		if err != nil {
+			return err
+		}
+		return s.gateway.Reload(conf.Gateway)
+	}, s.log)()
 	begun := time.Now()
 	err = s.run(ctx)
 	if err == nil {
 		fmt.Fprintf(c.out, "\nstopped after %v; everything acknowledged is on disk\n", time.Since(begun).Round(time.Second))
 	}
 	return err
+}
+
+// hangups are the SIGHUPs that come from now on.
+func hangups() chan os.Signal {
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	return hup
+}
+
+// reloadOn reads who may come again at every signal, until the returned
+// function is called. What is wrong with the new settings is logged, and the
+// old ones stay.
+func reloadOn(hup chan os.Signal, reload func() error, log *slog.Logger) (stop func()) {
+	done := make(chan struct{})
+	go func() {
+		for {
+			select {
+			case <-done:
+				return
+			case <-hup:
+				if err := reload(); err != nil {
+					log.Error("who may come could not be read again; all stays as it was", "cause", err)
+				}
+			}
+		}
+	}()
+	return func() {
+		signal.Stop(hup)
+		close(done)
+	}
 }
 
 // suggest prints three lines to try.
