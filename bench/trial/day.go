@@ -3,7 +3,6 @@ package trial
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"tillgate/bench/day"
 	"tillgate/bench/load"
@@ -187,7 +186,7 @@ func (t *trial) soak(ctx context.Context, x run, saturation float64) error {
 	if err != nil {
 		return err
 	}
-	stalls, longest := countStalls(result.Timeline)
+	stalls, longest := countStalls(result.Timeline.Points(forever))
 	t.figure(x.name+": stalls of more than 50 ms", "", float64(stalls))
 	t.figure(x.name+": longest wait", "ms", longest)
 	t.figure(x.name+": answers after more than 50 ms", "", float64(result.Slow))
@@ -198,9 +197,9 @@ func (t *trial) soak(ctx context.Context, x run, saturation float64) error {
 
 // countStalls counts the runs of slots in which somebody waited too long:
 // what a shop would call one stall, however many waited.
-func countStalls(l *load.Timeline) (stalls int, longest float64) {
+func countStalls(points []load.Point) (stalls int, longest float64) {
 	in := false
-	for _, p := range l.Points(24 * 365 * time.Hour) {
+	for _, p := range points {
 		longest = max(longest, milliseconds(p.Most))
 		if long := p.Most > load.Stall; long != in {
 			in = long

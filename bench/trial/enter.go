@@ -100,12 +100,15 @@ func curve(h *hdrhistogram.Histogram) (points []report.XY) {
 	return append(points, report.XY{float64(max(2, h.TotalCount())), milliseconds(time.Duration(h.Max()))})
 }
 
+// forever is longer than any run.
+const forever = 365 * 24 * time.Hour
+
 // timeline is how a run went over time.
 func timeline(r *load.Result) (points []report.Moment) {
 	if r.Timeline == nil {
 		return nil
 	}
-	for _, p := range r.Timeline.Points(time.Hour * 24) {
+	for _, p := range r.Timeline.Points(forever) {
 		points = append(points, report.Moment{
 			At: p.At.Seconds(), Rate: float64(p.Answers) / r.Timeline.Slot.Seconds(),
 			P50: milliseconds(p.P50), P99: milliseconds(p.P99), Max: milliseconds(p.Most),

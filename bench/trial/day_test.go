@@ -1,0 +1,79 @@
+package trial
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+	"github.com/stretchr/testify/require"
+
+	"tillgate/bench/day"
+	"tillgate/bench/load"
+	"tillgate/bench/rig"
+)
+
+// Several slots in a row in which somebody waited are one stall: a shop would
+// tell of one.
+func TestStallsAreCountedOnce(t *testing.T) {
+	var points []load.Point
+	for _, ms := range []int{1, 60, 80, 2, 50, 51, 1, 300} {
+		points = append(points, load.Point{Most: time.Duration(ms) * time.Millisecond})
+	}
+	stalls, longest := countStalls(points)
+	require.Equal(t, 3, stalls)
+	require.InDelta(t, 300, longest, 0)
+	stalls, longest = countStalls(nil)
+	require.Zero(t, stalls)
+	require.Zero(t, longest)
+}
+
+// What one member can have in flight stays below the holds that an account
+// carries, whatever the number of connections.
+func TestDrawsBoundWhatIsInFlight(t *testing.T) {
+	for _, e := range []edge{{"ISO/TCP", 64, 16}, {"HTTP", 256, 1}, {"one", 1, 1024}} {
+		require.Equal(t, e, e.holding(day.Members{}))
+		zipf := e.holding(day.Members{Zipf: 1.2})
+		require.LessOrEqual(t, zipf.connections*zipf.inFlight, 512)
+		hot := e.holding(day.Members{Hot: true})
+		require.LessOrEqual(t, hot.connections*hot.inFlight, 256)
+		require.Positive(t, hot.inFlight)
+	}
+}
+
+func TestCurveEndsAtTheLongest(t *testing.T) {
+	h := hdrhistogram.New(1000, int64(time.Minute), 3)
+	for i := range int64(10_000) {
+		require.NoError(t, h.RecordValue((i+1)*int64(time.Millisecond)/100))
+	}
+	points := curve(h)
+	require.InDelta(t, 1, points[0][0], 0)
+	last := points[len(points)-1]
+	require.InDelta(t, 10_000, last[0], 0)
+	require.InDelta(t, 100, last[1], 0.1)
+	for i := 1; i < len(points); i++ {
+		require.Greater(t, points[i][0], points[i-1][0])
+		require.GreaterOrEqual(t, points[i][1], points[i-1][1])
+	}
+}
+
+func TestMetricsAreRead(t *testing.T) {
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/metrics" {
+			_, _ = w.Write([]byte("# HELP x y\n" + publishedMetric + " 1.5e+03\nlabelled{a=\"b\"} 7\nbroken x\n"))
+		}
+	}))
+	defer srv.Close()
+	s := &shop{server: &rig.Server{Dir: t.TempDir(), HTTP: strings.TrimPrefix(srv.URL, "http://")}}
+	m, err := s.metrics(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, map[string]float64{publishedMetric: 1500}, m)
+	sample, err := s.sample(t.Context(), 2*time.Second)
+	require.NoError(t, err)
+	require.InDelta(t, 1500, sample.Published, 0)
+	require.InDelta(t, 2, sample.At, 0)
+	require.Equal(t, 200*time.Millisecond, lookEvery(time.Second))
+	require.Equal(t, 10*time.Second, lookEvery(10*time.Hour))
+}
