@@ -3,6 +3,7 @@ package campaign
 import (
 	"context"
 	"fmt"
+	"net"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -248,4 +249,82 @@ func TestTheServiceRuns(t *testing.T) {
 	w.clock.Store(giftTime.Add(24 * time.Hour).UnixNano())
 	require.Eventually(t, finished(2), testPatience, 10*time.Millisecond)
 	require.Equal(t, int64(1100), w.balance("M000"))
+}
+
+// cutConn fails at a write and ever after, as a connection that is cut does:
+// what was sent before it may have been done.
+type cutConn struct {
+	net.Conn
+	left *atomic.Int64
+}
+
+func (c *cutConn) Write(b []byte) (int, error) {
+	if c.left.Add(-1) < 0 {
+		_ = c.Close() // it is cut
+		return 0, net.ErrClosed
+	}
+	return c.Conn.Write(b)
+}
+
+// The connection to PostgreSQL is cut at the 1st, 2nd, 3rd … 75th write of a day's
+// work: listing, giving, noting, ending, reminding. The next attempt finishes
+// it, and every member has had every day once.
+func TestAConnectionCutAtAnyWrite(t *testing.T) {
+	w := newWorld(t)
+	w.publish(`
+program: sport
+currency: KZT
+timezone: Asia/Almaty
+segments: [{name: all, when: {first_purchase: true}}]
+grants:
+  - {name: gift, segment: all, at: "2026-02-01T10:00:00+05:00", every: 1d, give: {points: 10}, lot: {expires_after: 300d}}
+remind: [{before_expiry: 400d}]
+`)
+	for i := range 3 {
+		w.joins(fmt.Sprint("M", i), protocol.Profile{})
+	}
+	whole := w.o.Config
+	days, reminded := 0, 0
+	for cut := int64(0); ; cut += 1 + cut/8 { // a day has some 75 writes, of which the later ones resemble each other
+		w.clock.Store(giftTime.AddDate(0, 0, days).UnixNano())
+		days++
+		left := &atomic.Int64{}
+		left.Store(cut)
+		w.o.Config = whole.Copy()
+		w.o.Config.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
+			c, err := new(net.Dialer).DialContext(ctx, network, address)
+			return &cutConn{c, left}, err
+		}
+		err := w.work(context.Background())
+		w.o.Config = whole
+		if left.Load() >= 0 {
+			require.NoError(t, err)
+			break
+		}
+		require.NoError(t, w.work(context.Background()))
+	}
+	require.Greater(t, days, 15, "a day's work has more writes than that")
+	runs := w.answer(protocol.Request{Call: protocol.CallListRuns, Limit: 500}).Campaign.Runs
+	require.Len(t, runs, days)
+	for i := range runs {
+		require.Equal(t, "done", runs[i].Status)
+		require.Equal(t, int64(3), runs[i].Given+runs[i].Skipped)
+	}
+	for name := range w.names {
+		require.Equal(t, days, w.grants(name), name)
+	}
+	seen := map[string]bool{}
+	for cursor := ""; ; {
+		out := w.answer(protocol.Request{Call: protocol.CallListReminders, Cursor: cursor})
+		if len(out.Campaign.Reminders) == 0 {
+			break
+		}
+		for _, r := range out.Campaign.Reminders {
+			key := fmt.Sprint(r.Member, r.Before, r.Expires)
+			require.False(t, seen[key], "a reminder came twice")
+			seen[key], reminded = true, reminded+1
+		}
+		cursor = out.NextCursor
+	}
+	require.Equal(t, 3*days, reminded, "each day's lot lapses on a day of its own")
 }
