@@ -88,6 +88,7 @@ func (s *Switch) GrantMoments(merchant, name string, after, now int64, most int)
 	if !ok {
 		return nil
 	}
+	after = max(after, all.All()[0].Published-1) // nothing was in force before the first was published
 	g := v.Program.Grant(name)
 	for to := now; g != nil && len(moments) < most; {
 		at := g.Newest(after, to)

@@ -18,6 +18,9 @@ func (r *Reconciler) Begin(request *protocol.Request, out *protocol.Response) (r
 	return func(ctx context.Context, _ func(done, total int64)) error {
 		s, err := r.service()
 		if err == nil {
+			var done func()
+			ctx, done = r.question(ctx)
+			defer done()
 			err = s.Answer(ctx, request, out)
 		}
 		var refused *protocol.Refusal
@@ -39,14 +42,31 @@ func (r *Reconciler) Begin(request *protocol.Request, out *protocol.Response) (r
 	}
 }
 
-// service is what carries out the campaigns, once PostgreSQL is configured.
+// service is what carries out the campaigns, once PostgreSQL is configured. Who
+// gets it has a question under way: [Reconciler.question] must follow.
 func (r *Reconciler) service() (*campaign.Service, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.campaigns == nil {
+	switch {
+	case r.campaigns == nil:
 		return nil, errNoDatabase
+	case r.ended:
+		return nil, errUnreachable
 	}
+	r.questions.Add(1)
 	return r.campaigns, nil
+}
+
+// question is the context of a question under way, which ends with the
+// reconciler too. done must be called.
+func (r *Reconciler) question(ctx context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	stop := context.AfterFunc(r.ending, cancel)
+	return ctx, func() {
+		stop()
+		cancel()
+		r.questions.Done()
+	}
 }
 
 // File writes a report, the members of a segment, what a run of a grant gave to
@@ -60,6 +80,8 @@ func (r *Reconciler) File(ctx context.Context, w io.Writer, request *protocol.Re
 	if err != nil {
 		return err
 	}
+	ctx, done := r.question(ctx)
+	defer done()
 	merchant := request.Caller.Merchant
 	if request.Call == protocol.CallSegmentMembers {
 		err := s.Members(ctx, w, merchant, request.Target)

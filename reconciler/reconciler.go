@@ -59,6 +59,12 @@ type Reconciler struct {
 	projector *project.Projector // nil until PostgreSQL is configured
 	campaigns *campaign.Service  // nil until then, or without programmes
 	connected chan struct{}      // closed when it is
+
+	// What offices ask about campaigns reads the ledger: it ends before Run does.
+	ending    context.Context
+	end       context.CancelFunc
+	ended     bool
+	questions sync.WaitGroup
 }
 
 // New puts the reconciler together. Nothing outside is touched before Run.
@@ -67,6 +73,7 @@ func New(o Options, parts Parts) (*Reconciler, error) {
 		parts.Logger = slog.New(slog.DiscardHandler)
 	}
 	r := &Reconciler{o: o, parts: parts, connected: make(chan struct{})}
+	r.ending, r.end = context.WithCancel(context.Background())
 	if len(o.Kafka.Brokers) > 0 {
 		var err error
 		r.publisher, err = publish.New(publish.Options{
@@ -177,6 +184,11 @@ func (r *Reconciler) Run(ctx context.Context) {
 		})
 	}
 	work.Wait()
+	r.mu.Lock()
+	r.ended = true
+	r.mu.Unlock()
+	r.end()
+	r.questions.Wait()
 }
 
 // CloseShift answers a shift's close. The matching is a decision like others:
