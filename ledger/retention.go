@@ -239,6 +239,30 @@ func (e *DroppedError) Error() string {
 // partition; 1 until something was dropped.
 func (l *Ledger) First(partition int) uint64 { return l.parts[partition].base.Load().first }
 
+// Before is what was dropped from a partition's journal: how many records lay
+// before [Ledger.First], and Σ of their legs.
+func (l *Ledger) Before(partition int) (records uint64, legs [LegCount]int64) {
+	b := l.parts[partition].base.Load()
+	return b.first - 1, b.legs
+}
+
+// Begins is the ledger time, unix ns, from which on every partition's journal
+// is kept: 0 as long as nothing was dropped.
+func (l *Ledger) Begins() (int64, error) {
+	begins := int64(0)
+	for p := range l.parts {
+		k := cut{l: l, p: p}
+		if first := l.First(p); first > 1 {
+			at, err := k.time(first)
+			if err != nil {
+				return 0, err
+			}
+			begins = max(begins, at)
+		}
+	}
+	return begins, nil
+}
+
 // Dropped reports whether the journal record of an operation was dropped: it
 // was there, and is older than the retention.
 func (l *Ledger) Dropped(id OpID) bool {

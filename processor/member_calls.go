@@ -117,8 +117,8 @@ const (
 	historyMost = 200 // and at most
 )
 
-// decideOperations tells the member's history, newest first: every operation
-// names the one before it. The cursor is the id of the next one to tell.
+// decideOperations tells the member's history, newest first, as far as the
+// journal is kept: every operation names the one before it. The cursor is the id of the next one to tell.
 func decideOperations(t *Task, tx *ledger.Tx) error {
 	a, err := t.member(tx)
 	if err != nil || t.redirect != 0 || t.refused() {
@@ -142,6 +142,10 @@ func decideOperations(t *Task, tx *ledger.Tx) error {
 		found, err := tx.Operation(next, &t.op)
 		if err != nil {
 			return err
+		}
+		if !found && t.s.ledger.Dropped(next) {
+			next = 0 // what lies before is older than the retention
+			break
 		}
 		if !found || t.op.Account != a.ID {
 			t.refuse(protocol.InvalidRequest, "cursor", "is none that this call has given for this member")

@@ -1,7 +1,7 @@
 package processor
 
 import (
-	"errors"
+	"math"
 	"slices"
 
 	"tillgate/ledger"
@@ -33,11 +33,11 @@ func eraseMember(t *Task) error {
 		t.refuse(protocol.MemberNotFound, "", "no member has this id")
 		return nil
 	}
-	all, err := t.s.mergedInto(id)
+	all, err := t.s.oneWith(r.Caller.Merchant, id, math.MaxInt)
 	if err != nil {
 		return err
 	}
-	for _, one := range append(all, id) {
+	for _, one := range slices.Backward(all) {
 		if err := t.s.erase(one, r); err != nil {
 			return err
 		}
@@ -45,43 +45,6 @@ func eraseMember(t *Task) error {
 	out.ID, out.Status = id.String(), "erased"
 	return nil
 }
-
-// mergedInto lists the accounts that were merged into one, those furthest away
-// first. It reads the account's history, where each merge has left what came
-// with it.
-func (s *Switch) mergedInto(id ledger.AccountID) ([]ledger.AccountID, error) {
-	var all []ledger.AccountID
-	for next := []ledger.AccountID{id}; len(next) > 0; {
-		a, err := s.ledger.Account(next[0])
-		if err != nil {
-			return nil, err
-		}
-		next = next[1:]
-		if a == nil {
-			continue
-		}
-		var op, source ledger.Operation
-		for at := a.Last; at != 0; at = op.Prev {
-			if found, err := s.ledger.Operation(at, &op); err != nil || !found {
-				return nil, errors.Join(err, errHistory)
-			}
-			if op.Kind != ledger.KindPostIn {
-				continue
-			}
-			if found, err := s.ledger.Operation(op.Source, &source); err != nil || !found {
-				return nil, errors.Join(err, errHistory)
-			}
-			if source.Kind == ledger.KindMerge && !slices.Contains(all, source.Account) {
-				all = append(all, source.Account)
-				next = append(next, source.Account)
-			}
-		}
-	}
-	slices.Reverse(all)
-	return all, nil
-}
-
-var errHistory = errors.New("an account's history names a record that is not in the journal")
 
 // erase erases one account in its partition and waits until that is on disk.
 func (s *Switch) erase(id ledger.AccountID, by *protocol.Request) error {

@@ -26,6 +26,7 @@ func (e *encoder) whatIf(w *WhatIf) {
 	e.number("forgotten", w.Guessed.Forgotten)
 	e.number("declined", w.Guessed.Declined)
 	e.number("moved", w.Guessed.Moved)
+	e.number("older", w.Guessed.Older)
 	e.close('}')
 	e.begin("unknown", '[')
 	for _, p := range w.Unknown {

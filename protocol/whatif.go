@@ -7,7 +7,7 @@ import "strconv"
 // points in hundredths.
 type WhatIf struct {
 	Program  string // the draft's name
-	From, To int64  // unix ns: what was booked in [From, To); From 0 is the beginning of the books
+	From, To int64  // unix ns: what was booked in [From, To); From 0 is the beginning of the books, if all of them are kept
 
 	// Receipts are the sales booked in the period; Members those who made them.
 	Receipts, Members WhatIfShares
@@ -64,6 +64,7 @@ type WhatIfGuessed struct {
 	Forgotten int64 // returns and confirms of sales too long ago to be remembered: taken as they really were, or decided anew
 	Declined  int64 // receipts that the draft would decline: sold without it
 	Moved     int64 // points that came from other accounts (rewards, merges): taken as they really came
+	Older     int64 // members whose history begins before what is kept of the journal: left out
 }
 
 // Minus are the differences to other figures.

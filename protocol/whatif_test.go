@@ -15,7 +15,7 @@ func whatIfAnswers(t testing.TB) map[string]golden {
 				Receipts: WhatIfShares{8, 1, 2}, Members: WhatIfShares{3, 2, 1},
 				Real: WhatIfFigures{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}, Draft: WhatIfFigures{11, 11, 11, 11, 11, 11, 11, 11, 11, 11, 0},
 				Rules:   []WhatIfRule{{"base", WhatIfRuleFigures{1, 2, 0}, WhatIfRuleFigures{2, 5, 1}}, {"new", WhatIfRuleFigures{}, WhatIfRuleFigures{1, 1, 1}}},
-				Guessed: WhatIfGuessed{1, 2, 3}, Unknown: []Problem{{"a.b", "not known"}, {"c", "nor this"}},
+				Guessed: WhatIfGuessed{1, 2, 3, 4}, Unknown: []Problem{{"a.b", "not known"}, {"c", "nor this"}},
 			}},
 			`{"program":"draft","from":null,"to":"2026-11-20T12:31:05Z",` +
 				`"receipts":{"total":8,"better":1,"worse":2,"better_percent":"12.50","worse_percent":"25.00"},` +
@@ -25,14 +25,14 @@ func whatIfAnswers(t testing.TB) map[string]golden {
 				`"difference":{"payable":10,"discount":9,"earned":8,"gifts":7,"rewards":6,"redeemed":5,"redeemed_money":4,"expired":3,"liability":2,"worth":1,"owed":-11},` +
 				`"rules":[{"rule":"base","real":{"receipts":1,"points":2,"discount":0},"draft":{"receipts":2,"points":5,"discount":1},"difference":{"receipts":1,"points":3,"discount":1}},` +
 				`{"rule":"new","real":{"receipts":0,"points":0,"discount":0},"draft":{"receipts":1,"points":1,"discount":1},"difference":{"receipts":1,"points":1,"discount":1}}],` +
-				`"guessed":{"forgotten":1,"declined":2,"moved":3},"unknown":[{"path":"a.b","message":"not known"},{"path":"c","message":"nor this"}]}`},
+				`"guessed":{"forgotten":1,"declined":2,"moved":3,"older":4},"unknown":[{"path":"a.b","message":"not known"},{"path":"c","message":"nor this"}]}`},
 		"nothing to replay": {
 			&Response{Call: CallWhatIf, WhatIf: &WhatIf{}},
 			`{"program":null,"from":null,"to":null,` +
 				`"receipts":{"total":0,"better":0,"worse":0,"better_percent":"0.00","worse_percent":"0.00"},` +
 				`"members":{"total":0,"better":0,"worse":0,"better_percent":"0.00","worse_percent":"0.00"},` +
 				`"real":` + noFigures + `,"draft":` + noFigures + `,"difference":` + noFigures +
-				`,"rules":[],"guessed":{"forgotten":0,"declined":0,"moved":0},"unknown":[]}`},
+				`,"rules":[],"guessed":{"forgotten":0,"declined":0,"moved":0,"older":0},"unknown":[]}`},
 		"another replay is under way": {
 			&Response{Call: CallWhatIf, Code: Overloaded, Detail: "one at a time"},
 			`{"type":"/problems/overloaded","title":"` + Overloaded.Title() + `","status":503,"code":"overloaded","detail":"one at a time","iso":"91","retryable":true}`},

@@ -42,6 +42,9 @@ func (r *Reconciler) Verify(ctx context.Context, w io.Writer) (ok bool, err erro
 func WriteProof(w io.Writer, p *ledger.Proof) {
 	fmt.Fprintf(w, "ledger: %d records in %d sealed windows, %d accounts, %d sales, %d holds, %d transfers on their way: ",
 		p.Records, p.Windows, p.Accounts, p.Sales, p.Holds, p.Transit)
+	if p.Dropped > 0 {
+		fmt.Fprintf(w, "%d older records are dropped and known by their sums, %d accounts from before are checked by sums only: ", p.Dropped, p.BySums)
+	}
 	if p.Findings == 0 {
 		fmt.Fprintln(w, "all in order")
 	} else {
@@ -56,6 +59,9 @@ func WriteReport(w io.Writer, r *Report) {
 	}
 	fmt.Fprintf(w, "PostgreSQL: %d records in %d sealed windows, %d balances compared, %d records behind the ledger: ",
 		r.Records, r.Windows, r.Accounts, r.Behind)
+	if r.Dropped > 0 {
+		fmt.Fprintf(w, "%d older ones by their number and sums: ", r.Dropped)
+	}
 	if len(r.Faults) == 0 {
 		fmt.Fprintln(w, "the same as the ledger")
 	} else {

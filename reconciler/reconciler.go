@@ -113,7 +113,7 @@ func (r *Reconciler) Connect(dsn string) error {
 	r.dsn = dsn
 	r.projector = project.New(project.Options{
 		Config: config, Store: StoreID(r.parts.Ledger), Partitions: r.parts.Ledger.Partitions(),
-		Source: r.source(), Open: r.parts.Ledger.OpenProfile, Synced: r.parts.Ledger.Synced, Booked: r.booked,
+		Source: r.source(), Open: r.parts.Ledger.OpenProfile, Synced: r.parts.Ledger.Synced, First: r.parts.Ledger.First, Booked: r.booked,
 		BatchRecords: r.o.Batch, Logger: r.parts.Logger, Registerer: r.parts.Registerer,
 	})
 	if r.parts.Programs != nil {
@@ -189,6 +189,29 @@ func (r *Reconciler) Run(ctx context.Context) {
 	r.mu.Unlock()
 	r.end()
 	r.questions.Wait()
+}
+
+// Followers are who reads the journal and how far each has come: nothing that
+// one of them still needs may be dropped. A database that is expected and has
+// not been connected yet holds everything.
+func (r *Reconciler) Followers(expected bool) []ledger.Follower {
+	database := ledger.Follower{Name: "postgresql", Positions: func() ([]uint64, error) {
+		r.mu.Lock()
+		p := r.projector
+		r.mu.Unlock()
+		if p == nil {
+			return nil, errNoDatabase
+		}
+		return p.Projected()
+	}}
+	var all []ledger.Follower
+	if r.publisher != nil {
+		all = append(all, ledger.Follower{Name: "kafka", Positions: r.publisher.Kept})
+	}
+	if expected || r.o.Postgres != "" {
+		all = append(all, database)
+	}
+	return all
 }
 
 // CloseShift answers a shift's close. The matching is a decision like others:

@@ -19,6 +19,7 @@ type Report struct {
 	Windows  uint64 // sealed windows compared
 	Accounts uint64 // balances compared
 	Behind   uint64 // records of the ledger that PostgreSQL does not have yet
+	Dropped  uint64 // records that the ledger no longer has, compared by their number and sums
 	Faults   []string
 }
 
@@ -92,9 +93,19 @@ func verifyPartition(ctx context.Context, tx pgx.Tx, l *ledger.Ledger, p int, r 
 		position = synced
 	}
 	r.Behind += synced - position
-	v := partitionProof{ctx: ctx, tx: tx, p: p, r: r, open: span{first: 1}, balances: map[ledger.AccountID]ledger.Balance{}}
+	// What was dropped from the journal is known by its sums.
+	before, legs := l.Before(p)
+	v := partitionProof{
+		ctx: ctx, tx: tx, p: p, r: r, balances: map[ledger.AccountID]ledger.Balance{},
+		open: span{first: 1, last: before, legs: legs}, kept: before + 1,
+	}
+	r.Dropped += before
+	if err := v.close(); err != nil {
+		return err
+	}
+	v.open = span{first: v.kept}
 	var op ledger.Operation
-	err := l.Journal(p, 1, func(id ledger.OpID, record []byte) bool {
+	err := l.Journal(p, v.kept, func(id ledger.OpID, record []byte) bool {
 		if id.Sequence() > position {
 			return false
 		}
@@ -123,6 +134,7 @@ type partitionProof struct {
 	p        int
 	r        *Report
 	open     span
+	kept     uint64 // the first record that the journal still has
 	balances map[ledger.AccountID]ledger.Balance
 	err      error
 }
@@ -219,11 +231,12 @@ func (v *partitionProof) nothingAbove(position uint64) error {
 }
 
 // compareBalances compares the newest balance of each account of the
-// partition, as of the projection's position.
+// partition that what is kept of the journal tells of, as of the projection's
+// position.
 func (v *partitionProof) compareBalances(position uint64) error {
 	rows, err := v.tx.Query(v.ctx, `SELECT DISTINCT ON (account) account, after_available, after_pending, after_held, after_deficit
 		FROM operations WHERE id >= $1 AND id <= $2 AND account IS NOT NULL ORDER BY account, id DESC`,
-		ledger.NewOpID(v.p, 1).String(), ledger.NewOpID(v.p, max(position, 1)).String())
+		ledger.NewOpID(v.p, v.kept).String(), ledger.NewOpID(v.p, max(position, 1)).String())
 	if err != nil {
 		return err
 	}

@@ -175,7 +175,7 @@ func (b booked) Journal(record func(books.ID, books.Kind)) error {
 	var op ledger.Operation
 	for p := range b.l.Partitions() {
 		var bad error
-		err := b.l.Journal(p, 1, func(id ledger.OpID, rec []byte) bool {
+		err := b.l.Journal(p, b.l.First(p), func(id ledger.OpID, rec []byte) bool {
 			if bad = ledger.DecodeOperation(rec, &op); bad != nil {
 				return false
 			}

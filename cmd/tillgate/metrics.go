@@ -34,14 +34,20 @@ var ledgerCounters = []struct {
 	{counterDesc("stalls_total", "Times the store made writers wait."), prometheus.CounterValue, func(s *ledger.Stats) float64 { return float64(s.Stalls) }},
 	{counterDesc("slow_disk_total", "Disk operations that took suspiciously long."), prometheus.CounterValue, func(s *ledger.Stats) float64 { return float64(s.SlowDisk) }},
 	{counterDesc("background_errors_total", "Errors of the store's background work: an alert."), prometheus.CounterValue, func(s *ledger.Stats) float64 { return float64(s.BackgroundErrors) }},
+	{counterDesc("dropped_ranges_total", "Ranges of the store dropped because they are older than their retention."), prometheus.CounterValue, func(s *ledger.Stats) float64 { return float64(s.DroppedRanges) }},
+	{counterDesc("dropped_records_total", "Journal records in ranges that were dropped."), prometheus.CounterValue, func(s *ledger.Stats) float64 { return float64(s.DroppedRecords) }},
+	{counterDesc("oldest_record_timestamp_seconds", "Booking time of the oldest journal record that is kept; 0 until it was looked for."), prometheus.GaugeValue, func(s *ledger.Stats) float64 { return float64(s.OldestRecord) / 1e9 }},
+	{counterDesc("retention_held", "1 when a follower keeps journal records that are older than their retention: an alert."), prometheus.GaugeValue, func(s *ledger.Stats) float64 { return truth(s.Held) }},
 	{counterDesc("queued", "Requests that wait before the shards."), prometheus.GaugeValue, func(s *ledger.Stats) float64 { return float64(s.Queued) }},
 	{counterDesc("unsynced_batches", "Batches that wait for their sync."), prometheus.GaugeValue, func(s *ledger.Stats) float64 { return float64(s.Unsynced) }},
-	{counterDesc("disk_low", "1 when nothing is accepted because the disk is nearly full."), prometheus.GaugeValue, func(s *ledger.Stats) float64 {
-		if s.DiskLow {
-			return 1
-		}
-		return 0
-	}},
+	{counterDesc("disk_low", "1 when nothing is accepted because the disk is nearly full."), prometheus.GaugeValue, func(s *ledger.Stats) float64 { return truth(s.DiskLow) }},
+}
+
+func truth(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 // Describe is prometheus.Collector's.

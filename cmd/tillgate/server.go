@@ -220,6 +220,7 @@ func (s *server) run(ctx context.Context) error {
 	if s.database != nil {
 		s.database.start(s.reconciler.Connect)
 	}
+	s.ledger.Keep(s.reconciler.Followers(s.database != nil)...)
 	serving, stopServing := context.WithCancel(ctx)
 	defer stopServing()
 	served := make(chan error, 1)

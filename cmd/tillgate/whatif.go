@@ -271,6 +271,7 @@ func printDoubts(out io.Writer, w *protocol.WhatIf) {
 		}{
 			{fmt.Sprint(g.Forgotten), g.Forgotten, "returns and late confirms of sales too long ago to be remembered"},
 			{fmt.Sprint(g.Declined), g.Declined, "receipts that the draft would decline: sold without it"},
+			{fmt.Sprint(g.Older), g.Older, "members whose history begins before what is kept of the journal: left out"},
 			{money(g.Moved), g.Moved, "points that came from other members, taken as they really came"},
 		} {
 			if row.many != 0 {

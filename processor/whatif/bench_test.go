@@ -22,8 +22,10 @@ type books struct {
 	members int
 }
 
-func (b *books) Partitions() int   { return 1 }
-func (b *books) Synced(int) uint64 { return uint64(len(b.records)) }
+func (b *books) Partitions() int        { return 1 }
+func (b *books) First(int) uint64       { return 1 }
+func (b *books) Begins() (int64, error) { return 0, nil }
+func (b *books) Synced(int) uint64      { return uint64(len(b.records)) }
 func (b *books) Accounts(_ int, fn func(ledger.AccountID) bool) error {
 	for id := range b.members {
 		if !fn(ledger.AccountID(id + 1)) {

@@ -21,6 +21,7 @@ const maxUndo = 8
 // programme, which ends are theirs), and maxSales sales of some 300 bytes. A
 // weekly shopper takes 3 KiB or so.
 type member struct {
+	older bool // its history begins before what is kept of the journal: it is left out
 	real  ledger.Account
 	draft *ledger.Account // nil as long as it is the real one
 	sales []sale          // at most maxSales, in no order

@@ -15,7 +15,11 @@ import (
 // Journal is where the receipts are: a [ledger.Ledger].
 type Journal interface {
 	Partitions() int
+	// First and Synced are the first and the last record that is there; Begins
+	// is the time from which all partitions have theirs, 0 for always.
+	First(partition int) uint64
 	Synced(partition int) uint64
+	Begins() (int64, error)
 	Journal(partition int, from uint64, fn func(id ledger.OpID, record []byte) bool) error
 	Accounts(partition int, fn func(ledger.AccountID) bool) error
 }
@@ -106,7 +110,7 @@ func (r *replay) run(ctx context.Context, pace func(ctx context.Context, done, t
 			return nil, err
 		}
 		cuts[p] = uint64((n + r.most - 1) / r.most)
-		total += int64(cuts[p] * r.journal.Synced(p))
+		total += int64(cuts[p] * (r.journal.Synced(p) + 1 - r.journal.First(p)))
 	}
 	step := func(n int) error {
 		done += int64(n)
@@ -127,7 +131,7 @@ func (r *replay) run(ctx context.Context, pace func(ctx context.Context, done, t
 func (r *replay) partition(p int, step func(int) error) error {
 	r.members = map[ledger.AccountID]*member{}
 	last := r.journal.Synced(p)
-	for next, over := uint64(1), false; next <= last && !over; {
+	for next, over := r.journal.First(p), false; next <= last && !over; {
 		n := 0
 		var bad error
 		err := r.journal.Journal(p, next, func(id ledger.OpID, record []byte) bool {
@@ -166,8 +170,14 @@ func (r *replay) record(record []byte) (over bool, err error) {
 	}
 	m := r.members[op.Account]
 	if m == nil {
-		m = &member{}
+		m = &member{older: op.Prev != 0}
 		r.members[op.Account] = m
+		if m.older {
+			r.tally.guessed.Older++
+		}
+	}
+	if m.older {
+		return false, nil
 	}
 	when := op.Time
 	if op.Due != 0 {
@@ -314,6 +324,9 @@ func (r *replay) fork(m *member) {
 // members own then is counted.
 func (r *replay) settle() error {
 	for _, m := range r.members {
+		if m.older {
+			continue
+		}
 		if r.q.Draft.Dated() && m.real.ID != 0 {
 			r.fork(m) // an event may fall due for those who never came
 		}

@@ -116,6 +116,18 @@ func (s *Service) Begin(r *protocol.Request, out *protocol.Response) Run {
 		out.Code, out.Field, out.Detail = protocol.InvalidRequest, "to", "must be after from"
 		return nil
 	}
+	begins, err := s.journal.Begins()
+	if err != nil {
+		s.o.Logger.Error("a replay can't begin", "cause", err)
+		out.Code, out.Detail = protocol.Internal, "the journal can't be read"
+		return nil
+	}
+	if r.From.Set && q.From < begins {
+		out.Code, out.Field = protocol.InvalidRequest, "from"
+		out.Detail = "the journal begins at " + time.Unix(0, begins).UTC().Format(time.RFC3339) + ": what was before it is older than its retention"
+		return nil
+	}
+	q.From = max(q.From, begins)
 	if !s.take() {
 		out.Code = protocol.Overloaded
 		out.Detail = "another replay is under way, and there is one at a time; try again when it is done"

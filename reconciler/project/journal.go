@@ -2,6 +2,7 @@ package project
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -74,6 +75,10 @@ func (j *JournalSource) chunk(partition int, after uint64) (Delivery, error) {
 	setDefault(&j.ChunkRecords, 512)
 	setDefault(&j.ChunkBytes, 1<<20)
 	records, err := stream.ReadChunk(j.Ledger, partition, after, j.ChunkRecords, j.ChunkBytes)
+	var dropped *ledger.DroppedError
+	if errors.As(err, &dropped) {
+		return d, fmt.Errorf("PostgreSQL is at record %d and can't go on: %w; bring back a newer copy of the database", after, err)
+	}
 	if err != nil {
 		return d, err
 	}

@@ -46,6 +46,7 @@ type Options struct {
 	// another process. They are for the lag, and to refuse a database that
 	// holds another history than the ledger.
 	Synced func(partition int) uint64
+	First  func(partition int) uint64 // the first record that is kept; nil: all are
 	Booked func(ledger.OpID) (int64, error)
 
 	// BatchRecords and BatchBytes end a batch, whichever is reached first.
@@ -148,6 +149,21 @@ func (p *Projector) Lag() (records uint64, ok bool) {
 		}
 	}
 	return records, true
+}
+
+// errUnknown says that the position is in a database that was not reached yet.
+var errUnknown = errors.New("PostgreSQL has not been reached yet")
+
+// Projected is, by partition, the newest sequence that is in PostgreSQL.
+func (p *Projector) Projected() ([]uint64, error) {
+	if !p.loaded.Load() {
+		return nil, errUnknown
+	}
+	at := make([]uint64, len(p.projected))
+	for i := range at {
+		at[i] = p.projected[i].Load()
+	}
+	return at, nil
 }
 
 // Trouble is why the projection does not go on, nil while it does.

@@ -147,6 +147,9 @@ func (p *Projector) aheadOfLedger(s *state) error {
 		if p.o.Booked == nil || at.sequence == 0 {
 			continue
 		}
+		if p.o.First != nil && at.sequence < p.o.First(i) {
+			continue // the ledger keeps it no more; whether it goes on the source knows
+		}
 		booked, err := p.o.Booked(ledger.NewOpID(i, at.sequence))
 		if err != nil {
 			return err

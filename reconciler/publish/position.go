@@ -41,6 +41,16 @@ func (p *Publisher) loadPosition() error {
 	return nil
 }
 
+// Kept is, by partition, the newest acknowledged sequence that a crash can't
+// take back: what was kept of the position. Nothing up to it is asked for again.
+func (p *Publisher) Kept() ([]uint64, error) {
+	b, err := p.o.Ledger.Meta(p.positionKey())
+	if err != nil || len(b) == 0 {
+		return make([]uint64, len(p.position)), err
+	}
+	return decodePosition(b)
+}
+
 // savePosition keeps the position if it has moved.
 func (p *Publisher) savePosition() error {
 	at := make([]uint64, len(p.position))
