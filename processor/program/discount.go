@@ -1,6 +1,8 @@
 package program
 
 import (
+	"slices"
+
 	"tillgate/protocol"
 )
 
@@ -216,6 +218,10 @@ func (j *judge) cutFigure(r *discountRule, i int) u128 {
 // lines.
 func (j *judge) bookCut(m, k int, den uint64) {
 	r := &j.p.discounts.rules[k]
+	if j.wins[m] == 1 && !j.r.Explain {
+		j.bookLine(k, slices.Index(j.best, m+1), den)
+		return
+	}
 	clear(j.row)
 	clear(j.out)
 	var sum u128
@@ -237,6 +243,17 @@ func (j *judge) bookCut(m, k int, den uint64) {
 		spreadExact(int64(money), sum, j.row, j.rests, j.out)
 	}
 	j.takeOff(k, int64(money))
+}
+
+// bookLine is bookCut for the usual rule: one that has won a single line.
+func (j *judge) bookLine(k, i int, den uint64) {
+	q, _ := j.multiplyCut(&j.p.discounts.rules[k], i, den).div(rateUnit * den)
+	money := int64(q)
+	j.gains[k] += money
+	j.d.Discount += money
+	j.cut[i] += money
+	j.net[i] -= money
+	j.room[i] -= money
 }
 
 // multiplyCut is what a rule has won on a line, multiplied, within what the

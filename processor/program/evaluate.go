@@ -52,6 +52,7 @@ func (j *judge) begin(p *Program, f *Facts, r *protocol.Request, at int64, d *De
 		j.now = clampMoment(f.Now)
 	}
 	j.localDone, j.asking, j.registers = false, 0, false
+	j.spans = [2]span{}
 	j.codes, j.nth, j.given, j.shown = j.codes[:0], j.nth[:0], j.given[:0], j.shown[:0]
 	j.lines = r.Lines
 	if len(j.lines) == 0 {
@@ -130,17 +131,16 @@ func (j *judge) finish() {
 	j.pieces = resize(j.pieces, 2*len(j.lines))[:0]
 	for i := range j.lines {
 		l := &j.lines[i]
-		one := protocol.LineResult{
-			ID: l.ID, Amount: l.Amount, Quantity: l.Quantity,
-			Discount: j.cut[i], Redeemed: j.money[i], Earned: j.earned[i],
-			Payable: l.Amount - j.cut[i] - j.money[i],
-		}
+		d.Lines = append(d.Lines, protocol.LineResult{})
+		one := &d.Lines[len(d.Lines)-1]
+		one.ID, one.Amount, one.Quantity = l.ID, l.Amount, l.Quantity
+		one.Discount, one.Redeemed, one.Earned = j.cut[i], j.money[i], j.earned[i]
+		one.Payable = l.Amount - j.cut[i] - j.money[i]
 		units := j.units[i]
 		if units > 1 && (one.Payable != l.Amount || l.Amount%units != 0) {
 			from := len(j.pieces)
 			j.pieces = Pieces(j.pieces, one.Payable, l.Quantity)
 			one.Pieces = j.pieces[from:len(j.pieces):len(j.pieces)]
 		}
-		d.Lines = append(d.Lines, one)
 	}
 }

@@ -96,17 +96,24 @@ type span struct {
 	end           int64 // unix ns
 }
 
-// spanOf is the day or hour of now, local.
-func spanOf(a *almanac, now int64, hour bool) span {
-	m := a.moment(now)
-	s := span{bucket: m.day, end: a.start(m.day + 1)}
+// span is the day or hour of now, local.
+func (j *judge) span(hour bool) span {
+	s := &j.spans[0]
+	if hour {
+		s = &j.spans[1]
+	}
+	if s.end != 0 {
+		return *s
+	}
+	m := j.days.moment(j.now)
+	s.bucket, s.end = m.day, j.days.start(m.day+1)
 	if hour {
 		const minute = 60 * second
 		s.bucket = m.day*24 + m.minute/60
-		s.end = now - floorMod(now, minute) + int64(60-m.minute%60)*minute
+		s.end = j.now - floorMod(j.now, minute) + int64(60-m.minute%60)*minute
 	}
 	s.until = int32(floorDiv(s.end-1, daySeconds*second))
-	return s
+	return *s
 }
 
 // guarded counts the purchase and compares counters in the account with their
@@ -130,7 +137,7 @@ func (j *judge) guarded() bool {
 		if !j.f.Present || r.per == PerCard && j.f.Card == 0 {
 			continue
 		}
-		s := spanOf(&j.days, j.now, r.hour)
+		s := j.span(r.hour)
 		key := r.key
 		if r.per == PerCard {
 			key = mixNumber(key, j.f.Card)
@@ -222,7 +229,7 @@ func (j *judge) shared(r *guardRule, n int64) (CountChange, span, bool) {
 	if who == "" {
 		return CountChange{}, span{}, false
 	}
-	s := spanOf(&j.days, j.now, r.hour)
+	s := j.span(r.hour)
 	key := mixNumber(mix(mix(r.key, j.r.Caller.Merchant), who), uint64(s.bucket))
 	return CountChange{Count: Count{Key: key, Bucket: s.bucket, Value: n, Until: s.until}, Shared: true}, s, true
 }
@@ -242,7 +249,7 @@ func (j *judge) allowance() int64 {
 		if r.per == PerCard {
 			key = mixNumber(key, j.f.Card)
 		}
-		left = min(left, max(r.limit-j.f.counted(key, spanOf(&j.days, j.now, r.hour).bucket), 0))
+		left = min(left, max(r.limit-j.f.counted(key, j.span(r.hour).bucket), 0))
 	}
 	return left
 }
@@ -258,6 +265,7 @@ func UnknownReturn(p *Program, f *Facts, r *protocol.Request, now int64, d *Deci
 	j := &d.scratch.judge
 	j.p, j.f, j.r, j.d, j.now = p, f, r, d, clampMoment(now)
 	j.days.in(p.inZone(f.Zone))
+	j.spans = [2]span{}
 	defer j.end()
 	for i := range p.guard.rules {
 		if rule := &p.guard.rules[i]; rule.what == watchReturns {

@@ -1,6 +1,11 @@
 package program
 
-import "tillgate/protocol"
+import (
+	"maps"
+	"slices"
+
+	"tillgate/protocol"
+)
 
 // index answers which selectors pick a line at the price of one look-up per
 // attribute of the line, however many rules there are. (Asking each selector
@@ -30,7 +35,29 @@ const (
 type attrIndex struct {
 	used  bool
 	free  []uint64
-	names map[string][]uint64
+	names map[string][]uint64 // nil while there are few
+	// Few names are found by their trait: listed[first[trait]−1] and those that
+	// it leads on to. Most article numbers have a trait that no listed one has.
+	first  [64]int32
+	listed []listed
+}
+
+// listed is a name and the selectors that list it.
+type listed struct {
+	name string
+	bits []uint64
+	next int32 // of the same trait, its place + 1
+}
+
+// fewNames bounds the names that are found by trait: above, a map is quicker.
+const fewNames = 256
+
+// trait is a number below 64 that is quickly told from a name.
+func trait(name string) int {
+	if name == "" {
+		return 0
+	}
+	return int(name[0]*7^name[len(name)-1]^uint8(len(name)<<3)) & 63
 }
 
 // of is the set of an attribute's names.
@@ -57,6 +84,7 @@ func newIndex(selectors []selector) index {
 				t.names[n][k>>6] |= 1 << (k & 63)
 			}
 		}
+		t.arrange()
 	}
 	for k := range selectors {
 		if s := &selectors[k]; s.priced {
@@ -80,7 +108,7 @@ func (x *index) pick(l *protocol.Line, row []uint64) {
 		for w := range row {
 			bits := t.free[w]
 			for _, tag := range l.Tags {
-				if n := t.names[tag]; n != nil {
+				if n := t.find(tag); n != nil {
 					bits |= n[w]
 				}
 			}
@@ -98,12 +126,38 @@ func (x *index) pick(l *protocol.Line, row []uint64) {
 	}
 }
 
+// find are the selectors that list a name; nil for none.
+func (t *attrIndex) find(name string) []uint64 {
+	if t.names != nil {
+		return t.names[name]
+	}
+	for i := t.first[trait(name)]; i > 0; i = t.listed[i-1].next {
+		if l := &t.listed[i-1]; l.name == name {
+			return l.bits
+		}
+	}
+	return nil
+}
+
+// arrange chains the names by their traits, if they are few.
+func (t *attrIndex) arrange() {
+	if len(t.names) > fewNames {
+		return
+	}
+	for _, name := range slices.Sorted(maps.Keys(t.names)) {
+		k := trait(name)
+		t.listed = append(t.listed, listed{name, t.names[name], t.first[k]})
+		t.first[k] = int32(len(t.listed))
+	}
+	t.names = nil
+}
+
 // narrow keeps the selectors that list a name, or ask for none.
 func (t *attrIndex) narrow(name string, row []uint64) {
 	if !t.used {
 		return
 	}
-	bits := t.names[name]
+	bits := t.find(name)
 	for w := range row {
 		if bits == nil {
 			row[w] &= t.free[w]

@@ -18,8 +18,9 @@ type judge struct {
 
 	local     moment
 	localDone bool
-	tier      int   // level, −1 for none
-	sum       int64 // what `receipt:` looks at just now
+	spans     [2]span // the day and the hour of now, where they are known
+	tier      int     // level, −1 for none
+	sum       int64   // what `receipt:` looks at just now
 
 	lines     []protocol.Line
 	anonymous [1]protocol.Line

@@ -19,7 +19,10 @@ func (j *judge) unitsOf(sel int, open bool, runs []unitRun) []unitRun {
 		if units == 0 || open && j.room[i] == 0 || !j.picks(sel, i) {
 			continue
 		}
-		price, more := j.net[i]/units, j.net[i]%units
+		price, more := j.net[i], int64(0)
+		if units > 1 {
+			price, more = price/units, price%units
+		}
 		if more > 0 {
 			runs = append(runs, unitRun{i, price + 1, more})
 		}
