@@ -116,19 +116,25 @@ func (j *judge) groupFigures(r *discountRule, row []u128) {
 // bundleFigures discounts the parts of as many complete sets as the receipt
 // holds. Each part takes the dearest units that no part before it has taken.
 func (j *judge) bundleFigures(r *discountRule, row []u128) {
-	sets := j.bundleSets(r)
-	if sets == 0 {
+	most := int64(maxUnits * MaxLines)
+	for k := range r.parts {
+		most = min(most, j.countUnits(r.parts[k].goods)/r.parts[k].quantity)
+	}
+	// The parts seldom want the same units: then there are as many sets as each
+	// part by itself has.
+	if most == 0 || j.takeBundle(r, most, row) {
 		return
 	}
-	j.takeBundle(r, sets, row)
+	clear(row)
+	if sets := j.bundleSets(r, most-1); sets > 0 {
+		j.takeBundle(r, sets, row)
+	}
 }
 
-// bundleSets is the largest number of sets that can be put together.
-func (j *judge) bundleSets(r *discountRule) int64 {
-	low, high := int64(0), int64(maxUnits*MaxLines)
-	for k := range r.parts {
-		high = min(high, j.countUnits(r.parts[k].goods)/r.parts[k].quantity)
-	}
+// bundleSets is the largest number of sets, high at most, that can be put
+// together.
+func (j *judge) bundleSets(r *discountRule, high int64) int64 {
+	low := int64(0)
 	for low < high {
 		mid := (low + high + 1) / 2
 		if j.takeBundle(r, mid, nil) {
