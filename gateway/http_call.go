@@ -98,6 +98,9 @@ func (h *httpEdge) admissible(ctx *fasthttp.RequestCtx, route *protocol.Route) *
 	if len(header.ContentEncoding()) > 0 {
 		return &protocol.Refusal{Code: protocol.UnsupportedMediaType, Field: "Content-Encoding", Detail: "a body is sent as it is, not compressed"}
 	}
+	if route.Body == protocol.BodyNone && emptyObject(ctx.Request.Body()) {
+		ctx.Request.ResetBody() // clients that always send JSON mean nothing by it
+	}
 	if bad := mediaType(route.Body, header.ContentType(), len(ctx.Request.Body())); bad != nil {
 		return bad
 	}
@@ -110,6 +113,13 @@ func (h *httpEdge) admissible(ctx *fasthttp.RequestCtx, route *protocol.Route) *
 			Detail: "this call takes an Idempotency-Key header: one, of 1 to 64 visible ASCII characters, the same in every repeat of the request"}
 	}
 	return nil
+}
+
+// emptyObject reports whether a body is {}.
+func emptyObject(body []byte) bool {
+	inner, ok := bytes.CutPrefix(bytes.TrimSpace(body), []byte("{"))
+	inner, end := bytes.CutSuffix(inner, []byte("}"))
+	return ok && end && len(bytes.TrimSpace(inner)) == 0
 }
 
 // mediaType holds a body to what the call takes.

@@ -51,6 +51,24 @@ func TestTheHashCoversMethodPathAndBody(t *testing.T) {
 	require.Len(t, hashes, 5)
 }
 
+// A call without a body takes an empty object for none, in a repeat too, and
+// nothing else.
+func TestAnEmptyObjectIsNoBody(t *testing.T) {
+	e := start(t)
+	hashes := map[[16]byte]bool{}
+	e.fake.decide = func(x *protocol.Exchange) { hashes[x.Request.Hash] = true }
+	for _, body := range []string{"", "{}", " { }\n"} {
+		a := e.do("POST", "/v1/program/versions/1/restore", body, "Idempotency-Key", "k")
+		require.Equal(t, 200, a.status, "%q: %s", body, a.body)
+	}
+	require.Len(t, hashes, 1)
+	for _, body := range []string{`{"version":1}`, "[]", "{", "}", "{}{}"} {
+		a := e.do("POST", "/v1/program/versions/1/restore", body, "Idempotency-Key", "k")
+		require.Equal(t, 400, a.status, "%q: %s", body, a.body)
+		require.Contains(t, a.body, "takes no body")
+	}
+}
+
 func TestAReplaySaysSo(t *testing.T) {
 	e := start(t)
 	e.fake.decide = func(x *protocol.Exchange) { x.Response.Replayed = true }

@@ -117,11 +117,17 @@ func (l *Ledger) sum(id sharedID) (int64, error) {
 // store sets a sum that was read by sum.
 func (l *Ledger) store(id sharedID, n int64) { l.shared.sums[id] = sharedSum{n, l.o.Clock()} }
 
-// drop forgets sums that were not used since a moment, down to three quarters
-// of the bound.
+// dropLook bounds the sums that are looked at for one that is added: others wait
+// for the lock. It is more than one, so that the list shrinks again.
+const dropLook = 64
+
+// drop forgets sums that were not used since a moment, among some of them: each
+// look begins elsewhere. More than the bound are kept only while so many are in
+// use within sumRest.
 func (c *shared) drop(before int64) {
+	looked := 0
 	for id, sum := range c.sums {
-		if len(c.sums) <= c.limit*3/4 {
+		if looked++; looked > dropLook {
 			return
 		}
 		if sum.used < before {

@@ -250,6 +250,18 @@ func TestCountersAreAddedSetAndForgotten(t *testing.T) {
 	require.Equal(t, int32(1), dayOf(day))
 }
 
+// One more sum waits for a look at a few of the others, however many there are.
+func TestALookForSumsToDropIsBounded(t *testing.T) {
+	c := shared{sums: map[sharedID]sharedSum{}, limit: 10}
+	for key := range uint64(1000) {
+		c.sums[sharedID{key: key}] = sharedSum{n: 1, used: int64(key)}
+	}
+	c.drop(0)
+	require.Len(t, c.sums, 1000, "all of them are in use")
+	c.drop(2000)
+	require.Len(t, c.sums, 1000-dropLook)
+}
+
 // Sums that rest are dropped when there are too many, and are the same when
 // they are asked for again; what has just changed stays.
 func TestSumsInMemoryAreBounded(t *testing.T) {

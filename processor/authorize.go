@@ -134,7 +134,17 @@ func (t *Task) hold(id ledger.OpID) {
 	t.op.Data = appendHoldData(t.op.Data, &holdData{
 		kind: t.facts.Identified, spendByID: t.facts.SpendByID,
 		card: t.facts.Card, cardType: t.facts.CardType, more: t.more, said: t.said,
+		group: t.request().StoreGroup, tenders: t.tenders(),
 	})
+}
+
+// tenders are the ways in which the request is paid: conditions ask for them,
+// and an amendment says nothing of them.
+func (t *Task) tenders() (list []string) {
+	for i := range t.request().Payments {
+		list = append(list, t.request().Payments[i].Tender)
+	}
+	return list
 }
 
 // enrol makes the provisional member of an unknown phone number, and uses up
@@ -238,6 +248,7 @@ func (t *Task) amend(tx *ledger.Tx) error {
 		return err
 	}
 	t.where(&t.other)
+	t.paidAs(&kept)
 	if t.barred(tx.Now()) {
 		return t.declineRefused(tx)
 	}
@@ -278,6 +289,19 @@ func (t *Task) where(from *ledger.Operation) {
 	r := t.request()
 	r.Terminal, r.Store = orElse(r.Terminal, from.Terminal), orElse(r.Store, from.Store)
 	r.Cashier, r.Channel = orElse(r.Cashier, from.Cashier), orElse(r.Channel, from.Channel)
+}
+
+// paidAs fills what an amendment leaves out of how the receipt is paid, and of
+// the store's group.
+func (t *Task) paidAs(kept *holdData) {
+	r := t.request()
+	r.StoreGroup = orElse(r.StoreGroup, kept.group)
+	if len(r.Payments) > 0 {
+		return
+	}
+	for _, name := range kept.tenders {
+		r.Payments = append(r.Payments, protocol.Payment{Tender: name})
+	}
 }
 
 // resumeOf takes the moment and the programme of an earlier record: what was

@@ -30,6 +30,12 @@ func TestHoldDataGolden(t *testing.T) {
 	const withCard = "210401" + "0102030405060708" + "04676f6c64" + "01" + "c801" + "9003" + "d804" + "01"
 	require.Equal(t, withCard, hex.EncodeToString(appendHoldData(nil, &h)))
 	require.NoError(t, decodeHoldData(appendHoldData(nil, &h), &back))
+	require.Equal(t, h.cardType, back.cardType)
+
+	h.group, h.tenders = "north", []string{"cash", "card"}
+	const withTenders = "610401" + "0102030405060708" + "04676f6c64" + "056e6f727468" + "02" + "0463617368" + "0463617264" + "01" + "c801" + "9003" + "d804" + "01"
+	require.Equal(t, withTenders, hex.EncodeToString(appendHoldData(nil, &h)))
+	require.NoError(t, decodeHoldData(appendHoldData(nil, &h), &back))
 	require.Equal(t, h, back)
 }
 
@@ -38,6 +44,7 @@ func FuzzHoldData(f *testing.F) {
 	require.NoError(f, err)
 	f.Add(golden)
 	f.Add(appendHoldData(nil, &holdData{kind: protocol.ByPhone}))
+	f.Add(appendHoldData(nil, &holdData{kind: protocol.ByPhone, group: "north", tenders: []string{"cash"}}))
 	f.Add([]byte{3, 0, 0, 0})
 	f.Add(appendHoldData(nil, &holdData{kind: protocol.ByCard, card: 7, cardType: "gold"}))
 	f.Fuzz(func(t *testing.T, data []byte) {

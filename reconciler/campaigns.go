@@ -49,7 +49,7 @@ func (r *Reconciler) service() (*campaign.Service, error) {
 	defer r.mu.Unlock()
 	switch {
 	case r.campaigns == nil:
-		return nil, errNoDatabase
+		return nil, r.without()
 	case r.ended:
 		return nil, errUnreachable
 	}

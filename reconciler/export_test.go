@@ -205,6 +205,11 @@ func TestWithoutPostgreSQLReportsSayWhy(t *testing.T) {
 	require.ErrorIs(t, err, errNoDatabase)
 	require.ErrorIs(t, w.r.Postgres(), errNoDatabase)
 	require.Zero(t, b.Len())
+	w.r.Await(true)
+	require.ErrorIs(t, w.r.Export(context.Background(), &b, "m", time.Unix(0, 0), time.Now(), "csv"), errStarting)
+	require.ErrorIs(t, w.r.Postgres(), errStarting)
+	w.r.Await(false) // it could not be started
+	require.ErrorIs(t, w.r.Postgres(), errNoDatabase)
 
 	// A server's own PostgreSQL is named later.
 	w.o.Postgres = servicetest.Database(t)

@@ -15,6 +15,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -59,6 +60,7 @@ type Reconciler struct {
 	projector *project.Projector // nil until PostgreSQL is configured
 	campaigns *campaign.Service  // nil until then, or without programmes
 	connected chan struct{}      // closed when it is
+	starting  atomic.Bool        // a database is on its way
 
 	// What offices ask about campaigns reads the ledger: it ends before Run does.
 	ending    context.Context
@@ -128,6 +130,18 @@ func (r *Reconciler) Connect(dsn string) error {
 	}
 	close(r.connected)
 	return nil
+}
+
+// Await says that a reporting database is starting, and will be named by
+// Connect; Await(false) that none will come.
+func (r *Reconciler) Await(starting bool) { r.starting.Store(starting) }
+
+// without is why there is no reporting database.
+func (r *Reconciler) without() error {
+	if r.starting.Load() {
+		return errStarting
+	}
+	return errNoDatabase
 }
 
 // booked is the booking time of a record, 0 if the ledger has none of that id.
@@ -224,7 +238,7 @@ func (r *Reconciler) Postgres() error {
 	p := r.projector
 	r.mu.Unlock()
 	if p == nil {
-		return errNoDatabase
+		return r.without()
 	}
 	if _, known := p.Lag(); !known || p.Trouble() != nil {
 		return errUnreachable

@@ -27,6 +27,7 @@ func (u *Unavailable) Reason() string { return u.why }
 
 var (
 	errNoDatabase  = &Unavailable{"no reporting database is configured; tills are served all the same"}
+	errStarting    = &Unavailable{"the reporting database is starting; try again in a moment; tills are served all the same"}
 	errUnreachable = &Unavailable{"the reporting database can't be reached or brought up to date at the moment; tills are served all the same"}
 	errBrokers     = &Unavailable{"the stream's brokers can't be reached at the moment; tills are served all the same"}
 )
@@ -73,7 +74,7 @@ func (r *Reconciler) current(ctx context.Context) (*pgx.ConnConfig, error) {
 	p, dsn := r.projector, r.dsn
 	r.mu.Unlock()
 	if p == nil {
-		return nil, errNoDatabase
+		return nil, r.without()
 	}
 	if err := r.trouble(p); err != nil {
 		return nil, err

@@ -31,12 +31,14 @@ func newDatabase(dir string, log *slog.Logger) *database {
 }
 
 // start begins to start it and returns; connect gets its address when it
-// answers. Without it reports answer 503 and the rest goes on.
-func (d *database) start(connect func(dsn string) error) {
+// answers, and await is told when it is no longer on its way. Without it reports
+// answer 503 and the rest goes on.
+func (d *database) start(connect func(dsn string) error, await func(starting bool)) {
 	ctx, cancel := context.WithTimeout(context.Background(), databaseStart)
 	d.cancel, d.ended = cancel, make(chan struct{})
 	go func() {
 		defer close(d.ended)
+		defer await(false)
 		p, err := services.StartPostgres(ctx, d.dir, services.PostgresOptions{
 			Logf: func(format string, args ...any) { d.log.Info(fmt.Sprintf(format, args...)) },
 		})

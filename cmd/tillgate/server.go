@@ -148,6 +148,7 @@ func (s *server) openReconciler(tell func(part, format string, args ...any)) (er
 		tell("reports", "PostgreSQL as configured")
 	case s.config.Dev:
 		s.database = newDatabase(filepath.Join(s.config.Data, "postgres"), s.log)
+		s.reconciler.Await(true)
 		tell("reports", "a PostgreSQL of its own is starting in %s; tills don't wait for it", s.database.dir)
 	default:
 		tell("reports", "no PostgreSQL is configured: reports answer 503")
@@ -218,7 +219,7 @@ func (s *server) run(ctx context.Context) error {
 		s.reconciler.Run(following)
 	}()
 	if s.database != nil {
-		s.database.start(s.reconciler.Connect)
+		s.database.start(s.reconciler.Connect, s.reconciler.Await)
 	}
 	s.ledger.Keep(s.reconciler.Followers(s.database != nil)...)
 	serving, stopServing := context.WithCancel(ctx)
