@@ -125,12 +125,14 @@ type fill struct {
 func (t *fill) Decide(tx *ledger.Tx) error {
 	for _, m := range t.members {
 		id := accountOf(m)
-		if _, err := tx.Append(&ledger.Operation{Kind: ledger.KindEnrol, Account: id, At: tx.Now(), Registered: true}); err != nil {
-			return err
+		// A gift for registering, in one record with it.
+		part := ledger.LotPart{Active: tx.Now(), Points: t.f.points}
+		enrol := &ledger.Operation{
+			Kind: ledger.KindEnrol, Account: id, At: tx.Now(), Registered: true,
+			Lots: []ledger.LotPart{part}, Gifts: []ledger.Gift{{Rule: "welcome", Part: part}},
 		}
-		grant := &ledger.Operation{Kind: ledger.KindAdjust, Account: id, At: tx.Now(), Points: t.f.points, Lots: []ledger.LotPart{{Active: tx.Now(), Points: t.f.points}}}
-		grant.Legs[ledger.LegAdjusted] = -t.f.points
-		if _, err := tx.Append(grant); err != nil {
+		enrol.Legs[ledger.LegIssued] = -t.f.points
+		if _, err := tx.Append(enrol); err != nil {
 			return err
 		}
 		number := strconv.FormatUint(t.f.card(m), 10)
