@@ -54,7 +54,7 @@ func options(t *testing.T) trial.Options {
 	})
 	return trial.Options{
 		Binary: binary, Data: filepath.Join(dir, "data"), HTTP: true, ISO: true, Members: 2000, Small: 1000,
-		Length: 400 * time.Millisecond, Repeats: 2, Connections: 8, InFlight: 4, Rate: 400,
+		Length: 400 * time.Millisecond, Repeats: 1, Connections: 8, InFlight: 4, Rate: 400,
 		Store: store{}, Peer: itself, Log: os.Stderr,
 	}
 }
@@ -71,7 +71,7 @@ func TestGoals(t *testing.T) {
 	require.Empty(t, rep.Failures)
 	require.Len(t, rep.Loads, 12)
 	for _, l := range rep.Loads {
-		require.Len(t, l.Rate, 2, l.Name)
+		require.Len(t, l.Rate, o.Repeats, l.Name)
 		require.Positive(t, l.Rate.Least(), l.Name)
 		require.Zero(t, l.Declined+l.Shed+l.Unanswered, l.Name)
 	}
@@ -97,7 +97,6 @@ func TestDay(t *testing.T) {
 	o.Day, err = day.Parse(day.Weekday)
 	require.NoError(t, err)
 	o.Mode, o.Steps, o.Keep, o.Within, o.Soak, o.At = trial.Day, 2, 99, time.Second, time.Second, 0.5
-	o.Repeats = 1
 	rep, err := trial.Run(t.Context(), o)
 	require.NoError(t, err)
 	require.Empty(t, rep.Failures)
@@ -123,7 +122,7 @@ func TestStream(t *testing.T) {
 	var err error
 	o.Day, err = day.Parse(day.Weekday)
 	require.NoError(t, err)
-	o.Mode, o.HTTP, o.Repeats = trial.Stream, false, 1
+	o.Mode, o.HTTP = trial.Stream, false
 	o.Kafka = servicetest.OwnKafka(t).Address()
 	o.Databases = func(context.Context) (string, error) { return servicetest.Database(t), nil }
 	rep, err := trial.Run(t.Context(), o)
