@@ -75,6 +75,10 @@ func tellRules(r *protocol.Response) []string {
 		if h.Quantity != 0 {
 			missing = strconv.FormatInt(h.Quantity/1000, 10)
 		}
+		if h.Missing == 0 && h.Quantity == 0 {
+			out = append(out, "hint "+h.Rule+": "+h.Gives)
+			continue
+		}
 		out = append(out, "hint "+h.Rule+": "+missing+" more gives "+h.Gives)
 	}
 	return out

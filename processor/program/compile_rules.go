@@ -198,6 +198,8 @@ func (c *compiler) earnRule(h *ruleHead, g groups) earnRule {
 	if n := h.body.get("lot"); n != nil {
 		c.ownLot(h, n, &r)
 	}
+	r.gives = r.tells()
+	r.again = r.comeAgain()
 	return r
 }
 

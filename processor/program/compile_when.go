@@ -95,6 +95,7 @@ func (c *compiler) when(path string, n *node, reporting bool) *cond {
 		one, ok := c.condition(o, k, reporting)
 		if ok {
 			out.checks = append(out.checks, one)
+			out.lacks = out.lacks || lackable(&one)
 			out.promo = out.promo || one.kind == factPromo && !reporting
 		}
 	}

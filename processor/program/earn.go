@@ -48,6 +48,7 @@ func (j *judge) matchEarn() {
 	for k := range e.rules {
 		r := &e.rules[k]
 		if !j.applies(r.when, r.goods, r.name) {
+			j.hintLacks(r)
 			continue
 		}
 		rate := r.rate

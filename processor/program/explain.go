@@ -24,12 +24,3 @@ func (j *judge) perLine(points bool) []protocol.RuleLine {
 	// What an earlier rule was given stays where it is if the list moves.
 	return j.shown[from:len(j.shown):len(j.shown)]
 }
-
-// hints says what is missing to the next free unit and the next tier; ladders
-// have said theirs.
-func (j *judge) hints() {
-	for _, k := range j.nth {
-		j.hintNth(&j.p.discounts.rules[k])
-	}
-	j.hintTier()
-}

@@ -94,6 +94,7 @@ const (
 type cond struct {
 	checks []check
 	promo  bool // one of them asks for a promo code
+	lacks  bool // one of them is of a kind whose lack is worth a hint
 }
 
 // check is one condition. Which fields count depends on its kind; because is
@@ -178,6 +179,8 @@ type earnRule struct {
 	own      bool // has a lot of its own
 	lotAfter Term
 	lotLife  Term
+	gives    string // for hints
+	again    string // for hints to come again in time
 }
 
 type earnRules struct {

@@ -272,6 +272,10 @@ func (t *teller) tell(r *protocol.Request) []string {
 		if h.Quantity != 0 {
 			missing = fmt.Sprint(h.Quantity / 1000)
 		}
+		if h.Missing == 0 && h.Quantity == 0 {
+			out = append(out, fmt.Sprintf("hint %s: %s", h.Rule, h.Gives))
+			continue
+		}
 		out = append(out, fmt.Sprintf("hint %s: %s more gives %s", h.Rule, missing, h.Gives))
 	}
 	for _, s := range d.Skipped {
