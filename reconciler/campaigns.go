@@ -74,7 +74,8 @@ func (r *Reconciler) question(ctx context.Context) (context.Context, func()) {
 // isn't there is a *protocol.Refusal.
 func (r *Reconciler) File(ctx context.Context, w io.Writer, request *protocol.Request) error {
 	if request.Call == protocol.CallReport {
-		return r.report(ctx, w, request)
+		from, to := time.Unix(0, request.From.Unix), time.Unix(0, request.To.Unix)
+		return r.Report(ctx, w, request.Caller.Merchant, request.Target, from, to, request.Format)
 	}
 	s, err := r.service()
 	if err != nil {

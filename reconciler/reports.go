@@ -6,12 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"tillgate/ledger"
-	"tillgate/protocol"
 	"tillgate/reconciler/export"
 	"tillgate/reconciler/project"
 )
@@ -43,19 +44,21 @@ func (r *Reconciler) Export(ctx context.Context, w io.Writer, merchant string, f
 	return r.told(export.Operations(ctx, config, w, merchant, from, to, format))
 }
 
-// report writes one of the reports about what was booked in the request's time.
-func (r *Reconciler) report(ctx context.Context, w io.Writer, request *protocol.Request) error {
+// Report writes one of [export.Reports] about what a merchant has booked in
+// [from, to), as Export does.
+func (r *Reconciler) Report(ctx context.Context, w io.Writer, merchant, name string, from, to time.Time, format string) error {
+	if !slices.Contains(export.Reports, name) {
+		return fmt.Errorf("there is no report %q; there are %s", name, strings.Join(export.Reports, ", "))
+	}
 	config, err := r.current(ctx)
 	if err != nil {
 		return err
 	}
-	merchant := request.Caller.Merchant
 	terms := export.Terms{Zone: time.UTC, Value: 10_000}
 	if r.parts.Terms != nil {
 		terms = r.parts.Terms(merchant)
 	}
-	from, to := time.Unix(0, request.From.Unix), time.Unix(0, request.To.Unix)
-	return r.told(export.Report(ctx, config, w, merchant, request.Target, from, to, terms, request.Format))
+	return r.told(export.Report(ctx, config, w, merchant, name, from, to, terms, format))
 }
 
 // ExportAll writes everything that belongs to a merchant into a ZIP archive.

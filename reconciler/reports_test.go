@@ -12,7 +12,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tillgate/ledger"
-	"tillgate/protocol"
 	"tillgate/reconciler/export"
 	"tillgate/reconciler/services/servicetest"
 )
@@ -36,12 +35,7 @@ func (w *world) report(name string, from, to time.Time) []reportRow {
 func (w *world) reportAs(name, format string, from, to time.Time) []byte {
 	w.Helper()
 	var b bytes.Buffer
-	r := protocol.Request{
-		Call: protocol.CallReport, Target: name, Format: format,
-		From: protocol.Time{Unix: from.UnixNano(), Set: true}, To: protocol.Time{Unix: to.UnixNano(), Set: true},
-	}
-	r.Caller.Merchant = "m"
-	require.NoError(w, w.r.report(context.Background(), &b, &r))
+	require.NoError(w, w.r.Report(context.Background(), &b, "m", name, from, to, format))
 	return b.Bytes()
 }
 

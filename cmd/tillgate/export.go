@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,7 +25,8 @@ Writes the operations that were booked from --from up to, and not with, --to:
 complete, in booking order, with business and booking date, and with totals
 that equal the ledger's. Or, with --all, everything that belongs to a
 merchant as a ZIP archive: operations, lines, rules, lots, members, shifts,
-programmes and directories.
+programmes and directories. Or, with --report, a report: liability, what is
+owed to members in points month by month; sales, by day and store.
 
 It asks the server that runs on the data directory. Dates are whole days
 (2026-11-01, in the configured time zone) or moments (2026-11-01T00:00:00+05:00).
@@ -31,11 +34,12 @@ It asks the server that runs on the data directory. Dates are whole days
 
 // exportFile asks the running server for an export.
 func exportFile(ctx context.Context, c *console, args []string) error {
-	fs := newFlags(c, "export", "--from DATE --to DATE [--format csv|xlsx] [--output FILE] | --all [--output FILE]", aboutExport)
+	fs := newFlags(c, "export", "--from DATE --to DATE [--report NAME] [--format csv|xlsx|json] [--output FILE] | --all [--output FILE]", aboutExport)
 	loader := config.Bind(fs, "data", "timezone")
 	from := fs.String("from", "", "the first day or moment")
 	to := fs.String("to", "", "the day or moment after the last")
-	format := fs.String("format", "", "csv or xlsx; by default what the output's name ends with, else csv")
+	report := fs.String("report", "", "a report instead of the operations: liability or sales")
+	format := fs.String("format", "", "csv or xlsx, of a report json, too; by default what the output's name ends with, else csv")
 	all := fs.Bool("all", false, "everything that belongs to the merchant, as a ZIP archive")
 	merchant := fs.String("merchant", "", "the merchant, where there are several")
 	output := fs.StringP("output", "o", "-", "the file to write; - is the standard output")
@@ -48,19 +52,23 @@ func exportFile(ctx context.Context, c *console, args []string) error {
 	}
 	client := desk.Dial(conf.Data)
 	if *all {
-		if *from != "" || *to != "" || *format != "" {
-			return usagef("--all takes no dates and no format")
+		if *from != "" || *to != "" || *format != "" || *report != "" {
+			return usagef("--all takes no dates, no format and no report")
 		}
 		return writeFile(c, *output, func(w io.Writer) error { return client.ExportAll(ctx, w, *merchant) })
 	}
+	formats, name := []string{"csv", "xlsx"}, desk.Operations
+	if *report != "" {
+		formats, name = append(formats, "json"), *report
+	}
 	if *format == "" {
 		*format = "csv"
-		if strings.HasSuffix(*output, ".xlsx") {
-			*format = "xlsx"
+		if end := strings.TrimPrefix(filepath.Ext(*output), "."); slices.Contains(formats, end) {
+			*format = end
 		}
 	}
-	if *format != "csv" && *format != "xlsx" {
-		return usagef("--format: csv or xlsx is wanted")
+	if !slices.Contains(formats, *format) {
+		return usagef("--format: %s is wanted", strings.Join(formats, " or "))
 	}
 	begin, err := parseMoment(*from, conf.Timezone)
 	if err != nil {
@@ -73,7 +81,7 @@ func exportFile(ctx context.Context, c *console, args []string) error {
 	if !end.After(begin) {
 		return usagef("--to must be after --from")
 	}
-	return writeFile(c, *output, func(w io.Writer) error { return client.Export(ctx, w, *merchant, begin, end, *format) })
+	return writeFile(c, *output, func(w io.Writer) error { return client.Export(ctx, w, *merchant, name, begin, end, *format) })
 }
 
 // parseMoment reads a day in a time zone, or a moment.

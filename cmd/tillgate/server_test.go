@@ -27,6 +27,7 @@ func ownTestServer(t *testing.T) *server {
 	s, err := newServer(conf, slog.New(slog.DiscardHandler), func(string, string, ...any) {})
 	require.NoError(t, err)
 	s.database = nil
+	s.reconciler.Await(false)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- s.run(ctx) }()

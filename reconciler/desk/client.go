@@ -43,10 +43,10 @@ func (c *Client) Backup(ctx context.Context, dir string) error {
 	return err
 }
 
-// Export copies the operations of a merchant to w.
-func (c *Client) Export(ctx context.Context, w io.Writer, merchant string, from, to time.Time, format string) error {
+// Export copies the operations of a merchant to w ([Operations]), or a report.
+func (c *Client) Export(ctx context.Context, w io.Writer, merchant, name string, from, to time.Time, format string) error {
 	q := url.Values{"merchant": {merchant}, "format": {format}, "from": {from.Format(time.RFC3339Nano)}, "to": {to.Format(time.RFC3339Nano)}}
-	_, err := c.ask(ctx, http.MethodGet, "/export/operations", q, w)
+	_, err := c.ask(ctx, http.MethodGet, "/export/"+url.PathEscape(name), q, w)
 	return err
 }
 

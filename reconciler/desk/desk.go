@@ -37,6 +37,8 @@ type Office interface {
 	// Backup writes a copy of the ledger to a directory that doesn't exist yet.
 	Backup(ctx context.Context, dir string) error
 	Export(ctx context.Context, w io.Writer, merchant string, from, to time.Time, format string) error
+	// Report writes a report by its name; formats are those of Export and json.
+	Report(ctx context.Context, w io.Writer, merchant, name string, from, to time.Time, format string) error
 	ExportAll(ctx context.Context, w io.Writer, merchant string) error
 	// WhatIf replays a draft of a merchant's programme over what was booked in
 	// [from, to), unix ns, 0 for all there is, and writes a [Replay] a line:
@@ -46,6 +48,9 @@ type Office interface {
 	// false if anything is wrong.
 	Verify(ctx context.Context, w io.Writer) (ok bool, err error)
 }
+
+// Operations is the name of the export that is no report.
+const Operations = "operations"
 
 // Run answers on the socket in dir until ctx ends. That dir's ledger is open
 // in this process is what makes the socket ours: one that lies there was left
@@ -102,8 +107,8 @@ func handler(office Office, log *slog.Logger) http.Handler {
 		}
 		log.Info("a backup was written", "dir", dir)
 	})
-	mux.HandleFunc("GET /export/operations", func(w http.ResponseWriter, r *http.Request) {
-		q := r.URL.Query()
+	mux.HandleFunc("GET /export/{name}", func(w http.ResponseWriter, r *http.Request) {
+		q, name := r.URL.Query(), r.PathValue("name")
 		from, err := time.Parse(time.RFC3339Nano, q.Get("from"))
 		to, err2 := time.Parse(time.RFC3339Nano, q.Get("to"))
 		if err := errors.Join(err, err2); err != nil {
@@ -111,7 +116,10 @@ func handler(office Office, log *slog.Logger) http.Handler {
 			return
 		}
 		stream(w, func(out io.Writer) error {
-			return office.Export(r.Context(), out, q.Get("merchant"), from, to, q.Get("format"))
+			if name == Operations {
+				return office.Export(r.Context(), out, q.Get("merchant"), from, to, q.Get("format"))
+			}
+			return office.Report(r.Context(), out, q.Get("merchant"), name, from, to, q.Get("format"))
 		})
 	})
 	mux.HandleFunc("GET /export/all", func(w http.ResponseWriter, r *http.Request) {

@@ -37,6 +37,11 @@ func (o *office) Export(_ context.Context, w io.Writer, merchant string, from, t
 	return o.write(w)
 }
 
+func (o *office) Report(_ context.Context, w io.Writer, merchant, name string, from, to time.Time, format string) error {
+	fmt.Fprintf(w, "%s of %s from %s to %s as %s", name, merchant, from.Format(time.DateOnly), to.Format(time.DateOnly), format)
+	return o.err
+}
+
 func (o *office) ExportAll(_ context.Context, w io.Writer, merchant string) error {
 	o.asked = "all " + merchant
 	return o.write(w)
@@ -107,7 +112,7 @@ func TestTheDeskPassesOn(t *testing.T) {
 
 	var b bytes.Buffer
 	from := time.Date(2026, 11, 1, 0, 0, 0, 1, time.FixedZone("", 5*3600))
-	require.NoError(t, c.Export(ctx, &b, "m & n", from, from.AddDate(0, 1, 0), "xlsx"))
+	require.NoError(t, c.Export(ctx, &b, "m & n", Operations, from, from.AddDate(0, 1, 0), "xlsx"))
 	require.Equal(t, "export m & n 2026-10-31T19:00:00.000000001Z 2026-11-30T19:00:00.000000001Z xlsx", o.asked)
 	require.Equal(t, 40_000, b.Len())
 
