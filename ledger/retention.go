@@ -140,12 +140,12 @@ func (l *Ledger) DropOld(followers ...Follower) (d Dropped, err error) {
 	defer func() {
 		l.stats.droppedRanges.Add(d.Ranges)
 		l.stats.droppedRecords.Add(d.Records)
-		l.held.Store(d.Held != "")
+		wasHeld := l.held.Swap(d.Held != "")
 		if d.Ranges > 0 {
 			l.o.Logger.Info("dropped what is older than its retention", "ranges", d.Ranges, "records", d.Records,
 				"days of duplicates", d.Days, "took", time.Since(began))
 		}
-		if d.Held != "" {
+		if d.Held != "" && !wasHeld {
 			l.o.Logger.Warn("records older than their retention are kept for a follower", "follower", d.Held)
 		}
 	}()

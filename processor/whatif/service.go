@@ -122,7 +122,7 @@ func (s *Service) Begin(r *protocol.Request, out *protocol.Response) Run {
 		out.Code, out.Detail = protocol.Internal, "the journal can't be read"
 		return nil
 	}
-	if r.From.Set && q.From < begins {
+	if r.From.Set && q.From < begins || q.To <= begins {
 		out.Code, out.Field = protocol.InvalidRequest, "from"
 		out.Detail = "the journal begins at " + time.Unix(0, begins).UTC().Format(time.RFC3339) + ": what was before it is older than its retention"
 		return nil
