@@ -213,7 +213,7 @@ func (h *httpEdge) read(ctx *fasthttp.RequestCtx, c *call, route *protocol.Route
 	if bad := h.decode(ctx, route.Call, r); bad != nil {
 		return bad
 	}
-	r.Call, r.Edge, r.Caller = route.Call, protocol.EdgeHTTP, who.caller
+	r.Call, r.Edge, r.Caller, r.Origin = route.Call, protocol.EdgeHTTP, who.caller, origin(ctx.RemoteAddr())
 	if param != "" {
 		r.Target = keep(r, param)
 	}

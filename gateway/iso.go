@@ -214,6 +214,7 @@ func (e *isoEdge) zone(terminal, store string) *time.Location {
 func (c *isoConn) admit(frame []byte, x *isoCall) (code protocol.Code, detail string) {
 	e, r, access := c.edge, &x.Request, c.edge.gw.access.Load()
 	r.Caller = protocol.Caller{Key: e.options.Key, Merchant: e.options.Merchant, Role: protocol.RoleTill}
+	r.Origin = c.from
 	if len(access.tills) > 0 {
 		t := access.tills[r.Terminal]
 		if t == nil {

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
+	"net/netip"
 	"strings"
 	"sync"
 	"time"
@@ -28,6 +29,7 @@ const maxSignedOn = 4096
 type isoConn struct {
 	edge    *isoEdge
 	conn    net.Conn
+	from    netip.Prefix  // the peer's address
 	slots   chan struct{} // one for each request that has been read and not been answered
 	message *iso8583.Message
 
@@ -62,7 +64,7 @@ func (c *isoConn) newCall() *isoCall {
 }
 
 func newISOConn(e *isoEdge, c net.Conn) *isoConn {
-	return &isoConn{edge: e, conn: c, slots: make(chan struct{}, e.gw.options.ISO.PerConn),
+	return &isoConn{edge: e, conn: c, from: origin(c.RemoteAddr()), slots: make(chan struct{}, e.gw.options.ISO.PerConn),
 		message: iso8583.NewMessage(e.codec), signedOn: map[string]bool{}, wake: make(chan struct{}, 1)}
 }
 

@@ -34,6 +34,7 @@ const (
 	tagMeta      byte = 'X'
 	tagWindow    byte = 'N'
 	tagShared    byte = 'C'
+	tagAudit     byte = 'H'
 	tagSealed    byte = 'Y'
 	tagBase      byte = 'F'
 	tagDupBase   byte = 'U'

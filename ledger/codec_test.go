@@ -109,6 +109,9 @@ func records() []record {
 	shared, bucket := int64(9999), int32(20412)
 	kept := &base{first: 1001, sales: 1203, windows: 3, legs: op.Legs, hash: [32]byte{1, 31: 2}}
 	window := &Window{First: 1, Last: 1000, Legs: op.Legs, Hash: [32]byte{1, 31: 2}}
+	audit := &AuditRecord{
+		7, 8, "office", 9, "coffee-house", []AuditChange{{"S01", false, []byte("x"), []byte("y")}, {ID: "S02", Hashed: true, Before: bytes.Repeat([]byte{1}, 16)}}, Key{1, 15: 2},
+	}
 	programme := &Program{"coffee-house", 3, 4, 5, "key", []byte("program: coffee-house\n")}
 	cheaper := &Operation{
 		ID: NewOpID(5, 78), Kind: KindAccrue, Total: 10000, Discount: 500, Payable: 9500, Earned: 950,
@@ -139,6 +142,7 @@ func records() []record {
 		{"shared", appendShared(nil, &shared), recode(decodeShared, appendShared)},
 		{"base", appendBase(nil, kept), recode(decodeBase, appendBase)},
 		{"dup-base", appendDupBase(nil, &bucket), recode(decodeDupBase, appendDupBase)},
+		{"audit", appendAudit(nil, audit), recode(decodeAudit, appendAudit)},
 		{"window", AppendWindow(nil, window), recode(DecodeWindow, AppendWindow)},
 	}
 }

@@ -11,29 +11,52 @@ import (
 )
 
 // PutDirectory merges rows into a merchant's directory of a kind, all or
-// none; they are synced when this returns. A row without Data is deleted.
-func (l *Ledger) PutDirectory(kind byte, merchant string, rows ...DirectoryRow) error {
-	return l.putRows(directoryPrefix(nil, kind, merchant), merchant, rows, func(_, data []byte) ([]byte, error) { return data, nil })
+// none; they are synced when this returns. A row without Data is deleted. actor
+// is who changes them, for the audit: the name of an API key, "" the server
+// itself.
+func (l *Ledger) PutDirectory(actor string, kind byte, merchant string, rows ...DirectoryRow) error {
+	return l.putRows(rowsPut{actor, kind, merchant, rows, false})
+}
+
+// rowsPut is a change of a directory.
+type rowsPut struct {
+	actor    string
+	kind     byte
+	merchant string
+	rows     []DirectoryRow
+	sealed   bool
 }
 
 // PutSealed is [Ledger.PutDirectory] for rows with personal data: they are
 // encrypted as profiles are, under the same keys, and lie in a keyspace of
 // their own.
-func (l *Ledger) PutSealed(kind byte, merchant string, rows ...DirectoryRow) error {
+func (l *Ledger) PutSealed(actor string, kind byte, merchant string, rows ...DirectoryRow) error {
 	l.sealing.RLock() // a rotation must not miss a row that is under the key before
 	defer l.sealing.RUnlock()
-	return l.putRows(sealedPrefix(nil, kind, merchant), merchant, rows, l.secret.sealRow)
+	return l.putRows(rowsPut{actor, kind, merchant, rows, true})
 }
 
-func (l *Ledger) putRows(prefix []byte, merchant string, rows []DirectoryRow, seal func(key, data []byte) ([]byte, error)) error {
-	if len(merchant) > maxName {
+func (l *Ledger) putRows(p rowsPut) error {
+	if len(p.merchant) > maxName {
 		return errName
 	}
-	return l.putAll(func(b *pebble.Batch) error {
-		for _, row := range rows {
-			if row.ID == "" || len(row.ID) > maxName {
-				return errName
-			}
+	for _, row := range p.rows {
+		if row.ID == "" || len(row.ID) > maxName {
+			return errName
+		}
+	}
+	prefix, seal := directoryPrefix(nil, p.kind, p.merchant), func(_, data []byte) ([]byte, error) { return data, nil }
+	if p.sealed {
+		prefix, seal = sealedPrefix(nil, p.kind, p.merchant), l.secret.sealRow
+	}
+	l.audit.mu.Lock()
+	defer l.audit.mu.Unlock()
+	changes, err := l.auditRows(prefix, p.rows, p.sealed)
+	if err != nil {
+		return err
+	}
+	return l.audited(p.actor, p.kind, p.merchant, changes, func(b *pebble.Batch) error {
+		for _, row := range p.rows {
 			key := append(prefix[:len(prefix):len(prefix)], row.ID...)
 			if row.Data == nil {
 				if err := b.Delete(key, nil); err != nil {

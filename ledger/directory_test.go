@@ -27,10 +27,10 @@ func ids(t *testing.T, walk func(fn func(DirectoryRow) bool) error) (all []strin
 func TestADirectoryIsReadByPages(t *testing.T) {
 	l := openQuiet(t)
 	row := func(id string) DirectoryRow { return DirectoryRow{ID: id, Data: []byte("x")} }
-	require.NoError(t, l.PutDirectory('p', "a", row("1"), row("10"), row("2"), row("é")))
-	require.NoError(t, l.PutDirectory('p', "ab", row("3")))
-	require.NoError(t, l.PutDirectory('s', "", row("4")))
-	require.NoError(t, l.PutSealed('c', "cashiers only", row("5")))
+	require.NoError(t, l.PutDirectory("office", 'p', "a", row("1"), row("10"), row("2"), row("é")))
+	require.NoError(t, l.PutDirectory("office", 'p', "ab", row("3")))
+	require.NoError(t, l.PutDirectory("office", 's', "", row("4")))
+	require.NoError(t, l.PutSealed("office", 'c', "cashiers only", row("5")))
 	after := func(id string) []string {
 		return ids(t, func(fn func(DirectoryRow) bool) error { return l.DirectoryAfter('p', "a", id, fn) })
 	}
@@ -52,7 +52,7 @@ func TestSealedRowsAreNotReadableOnDisk(t *testing.T) {
 	for i := range 3 * rotateBatch {
 		rows = append(rows, DirectoryRow{ID: string(rune('a' + i)), Data: secret})
 	}
-	require.NoError(t, l.PutSealed('c', "m", rows...))
+	require.NoError(t, l.PutSealed("office", 'c', "m", rows...))
 	read := func() (n int) {
 		require.NoError(t, l.SealedAfter('c', "m", "", func(r DirectoryRow) bool {
 			require.Equal(t, secret, r.Data)
@@ -84,7 +84,7 @@ func TestSealedRowsAreNotReadableOnDisk(t *testing.T) {
 		return b.Set(append(sealedPrefix(nil, 'c', "m"), "thief"...), stored()[0], nil)
 	}))
 	require.ErrorIs(t, l.SealedAfter('c', "m", "", func(DirectoryRow) bool { return true }), errSealed)
-	require.NoError(t, l.PutSealed('c', "m", DirectoryRow{ID: "thief"}))
+	require.NoError(t, l.PutSealed("office", 'c', "m", DirectoryRow{ID: "thief"}))
 	data, err := l.SealedRow('c', "m", "thief")
 	require.NoError(t, err)
 	require.Nil(t, data)

@@ -24,6 +24,7 @@ const (
 	spaceSealed    byte = 'e' // kind 1, merchant length 1, merchant, row id → 'Y'
 	spaceMeta      byte = 'x' // name → the caller's
 	spaceShared    byte = 'n' // partition 2, last day 4, counter 8 → 'C'
+	spaceAudit     byte = 'h' // number 8 → 'H'
 	spaceBase      byte = 'f' // partition 2 → 'F'; nothing → 'U'
 )
 

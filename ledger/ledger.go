@@ -17,6 +17,7 @@ type Ledger struct {
 	dir    string
 	db     *pebble.DB
 	secret *secret
+	audit  auditing
 	parts  []*partition
 	shards []*shard
 

@@ -69,12 +69,19 @@ func (l *Ledger) PutMeta(name string, value []byte) error {
 }
 
 // NoteMeta is [Ledger.PutMeta] without waiting for a sync: after a crash the
-// value may be an older one. It is for positions that may be repeated.
+// value may be an older one. It is for positions that may be repeated, and for
+// what may be forgotten. A nil value deletes it.
 func (l *Ledger) NoteMeta(name string, value []byte) error {
 	if err := errors.Join(checkMeta(name), l.Err()); err != nil {
 		return err
 	}
 	b := l.db.NewBatch()
+	if value == nil {
+		if err := b.Delete(metaKey(nil, name), nil); err != nil {
+			return err
+		}
+		return l.note(b)
+	}
 	if err := b.Set(metaKey(nil, name), value, nil); err != nil {
 		return err
 	}
@@ -82,7 +89,7 @@ func (l *Ledger) NoteMeta(name string, value []byte) error {
 }
 
 func checkMeta(name string) error {
-	if name == "" || len(name) > maxName || name == metaForm {
+	if name == "" || len(name) > maxName || name == metaForm || name == auditHead {
 		return errName
 	}
 	return nil
@@ -95,6 +102,14 @@ func (l *Ledger) Meta(name string) (value []byte, err error) {
 		return nil
 	})
 	return value, err
+}
+
+// MetaAll calls fn for each value whose name begins with prefix, by name. The
+// value is valid within the call only.
+func (l *Ledger) MetaAll(prefix string, fn func(name string, value []byte) error) error {
+	return scan(l.db, metaKey(nil, prefix), func(key, rec []byte) (bool, error) {
+		return true, fn(string(key[1:]), rec)
+	})
 }
 
 // putAll fills a batch and commits it with a sync.

@@ -75,7 +75,7 @@ func openStore(dir string, o Options, readOnly bool) (*Ledger, error) {
 	if err := l.checkFormat(); err != nil {
 		return nil, l.unopened(err)
 	}
-	if err := errors.Join(l.recoverDups(), l.recoverBases()); err != nil {
+	if err := errors.Join(l.recoverDups(), l.recoverBases(), l.recoverAudit()); err != nil {
 		return nil, l.unopened(err)
 	}
 	return l, nil

@@ -33,6 +33,8 @@ func (f Finding) String() string {
 type Proof struct {
 	Records, Windows, Accounts, Sales, Holds uint64
 	Transit                                  uint64 // transfers on their way
+	Audited                                  uint64 // records of the audit
+	AuditHead                                Key    // the hash of the newest of them
 	// Dropped are records that are older than the retention, and BySums the
 	// accounts that had some of them: what is kept of those is checked record by
 	// record against their balances, and not replayed into the same bytes.
@@ -71,6 +73,7 @@ func Verify(dir string, options Options, found func(Finding)) (Proof, error) {
 //   - accounts and sales have the same bytes as after the replay, Σ lots and
 //     pins are the balances, no available balance is negative;
 //   - windows chain: their bounds, sums and hashes are those of the records;
+//   - the audit is chained from its first record to its head;
 //   - transfers are on their way or booked once; duplicates, receipts,
 //     shifts, parked messages, due index and watermarks are the journal's.
 //
@@ -314,6 +317,9 @@ func (v *verifier) watermarks(p int) error {
 // globals checks what belongs to no partition: identifiers lead to accounts,
 // sealed rows and profiles decrypt.
 func (v *verifier) globals() error {
+	if err := v.proveAudit(); err != nil {
+		return err
+	}
 	err := scan(v.db, []byte{spaceLink}, func(_, rec []byte) (bool, error) {
 		var link Link
 		if err := decodeLink(rec, &link); err != nil {

@@ -128,7 +128,7 @@ func (b *blocks) put(id blockID, one *block, now int64) (bool, error) {
 }
 
 // save writes the block as the list has it: the last to save is right.
-func (b *blocks) save(id blockID) error {
+func (b *blocks) save(actor string, id blockID) error {
 	row := ledger.DirectoryRow{ID: id.row()}
 	if one, on := (*b.list.Load())[id]; on {
 		data, err := json.Marshal(one)
@@ -137,7 +137,7 @@ func (b *blocks) save(id blockID) error {
 		}
 		row.Data = data
 	}
-	return b.ledger.PutDirectory(dirBlocks, id.merchant, row)
+	return b.ledger.PutDirectory(actor, dirBlocks, id.merchant, row)
 }
 
 // ban blocks by the guard: at once in memory, and on disk as soon as may be.
@@ -158,7 +158,7 @@ func (b *blocks) ban(id blockID, why ban, now int64) {
 	b.saves.Go(func() {
 		b.write.Lock()
 		defer b.write.Unlock()
-		if err := b.save(id); err != nil {
+		if err := b.save("", id); err != nil {
 			b.log.Error("a block is not on disk; it ends with the process", "subject", id.subject.String(), "id", id.id, "cause", err)
 		}
 	})
@@ -203,7 +203,7 @@ func (t *Task) changeBlock(b *blocks, one *block) error {
 	b.write.Lock()
 	changed, err := b.put(id, one, now)
 	if err == nil && changed {
-		err = b.save(id)
+		err = b.save(t.request().Caller.Key, id)
 	}
 	b.write.Unlock()
 	switch {

@@ -117,31 +117,47 @@ func TestNobodyWaitsForEver(t *testing.T) {
 }
 
 func TestWrongCodesBlockATerminal(t *testing.T) {
-	a := newAttempts(3)
+	a := newAttempts(3, 1000)
+	begin, end := scoped(a)
 	const minute = int64(60e9)
 	for i := range 3 {
-		require.Equal(t, attemptAllowed, a.begin("T1", int64(i)*minute))
-		a.end("T1", int64(i)*minute, true)
+		require.Equal(t, attemptAllowed, begin("T1", int64(i)*minute))
+		end("T1", int64(i)*minute, true)
 	}
-	require.Equal(t, attemptBlocked, a.begin("T1", 3*minute))
-	require.Equal(t, attemptAllowed, a.begin("T2", 3*minute))
-	require.Equal(t, attemptBlocked, a.begin("T1", 14*minute))
-	require.Equal(t, attemptAllowed, a.begin("T1", 15*minute), "the first is forgotten")
-	a.end("T1", 15*minute, false)
+	require.Equal(t, attemptBlocked, begin("T1", 3*minute))
+	require.Equal(t, attemptAllowed, begin("T2", 3*minute))
+	require.Equal(t, attemptBlocked, begin("T1", 14*minute))
+	require.Equal(t, attemptAllowed, begin("T1", 15*minute), "the first is forgotten")
+	end("T1", 15*minute, false)
 }
 
 // TestABurstOfGuessesIsNoWayRound: attempts under way count as wrong ones
 // until they are known to be right.
 func TestABurstOfGuessesIsNoWayRound(t *testing.T) {
-	a := newAttempts(3)
+	a := newAttempts(3, 1000)
+	begin, end := scoped(a)
 	for range 3 {
-		require.Equal(t, attemptAllowed, a.begin("T1", 0))
+		require.Equal(t, attemptAllowed, begin("T1", 0))
 	}
-	require.Equal(t, attemptBusy, a.begin("T1", 0))
-	a.end("T1", 0, false)
-	require.Equal(t, attemptAllowed, a.begin("T1", 0))
+	require.Equal(t, attemptBusy, begin("T1", 0))
+	end("T1", 0, false)
+	require.Equal(t, attemptAllowed, begin("T1", 0))
 	for range 3 {
-		a.end("T1", 0, false)
+		end("T1", 0, false)
 	}
 	require.Empty(t, a.by, "nothing to remember")
+}
+
+// scoped are the ends of an attempt of a terminal at no address.
+func scoped(a *attempts) (begin func(terminal string, now int64) attemptResult, end func(terminal string, now int64, wrong bool)) {
+	from := func(terminal string) *guess {
+		var k ledger.Key
+		copy(k[:], terminal)
+		return &guess{byTerminal: k}
+	}
+	begin = func(terminal string, now int64) attemptResult {
+		r, _ := a.begin(from(terminal), now)
+		return r
+	}
+	return begin, func(terminal string, now int64, wrong bool) { a.end(from(terminal), now, wrong) }
 }

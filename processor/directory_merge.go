@@ -73,7 +73,7 @@ func (d *directories) merge(s *Switch, r *protocol.Request) (count int64, err er
 		put = s.ledger.PutSealed
 	}
 	for piece := range slices.Chunk(m.rows, rowsOfBatch) {
-		if err := put(m.kind, m.merchant, piece...); err != nil {
+		if err := put(r.Caller.Key, m.kind, m.merchant, piece...); err != nil {
 			return 0, err
 		}
 	}

@@ -187,8 +187,8 @@ func (s *Switch) sealOldCashiers(merchant string) error {
 	if err = errors.Join(err, bad); err != nil || len(sealed) == 0 {
 		return err
 	}
-	if err := s.ledger.PutSealed(dirCashiers, merchant, sealed...); err != nil {
+	if err := s.ledger.PutSealed("", dirCashiers, merchant, sealed...); err != nil {
 		return err
 	}
-	return s.ledger.PutDirectory(dirCashiers, merchant, gone...)
+	return s.ledger.PutDirectory("", dirCashiers, merchant, gone...)
 }

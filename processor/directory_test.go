@@ -174,7 +174,7 @@ func TestOldRowsAreRead(t *testing.T) {
 	old := func(kind byte, id string, row any) {
 		b, err := json.Marshal(row)
 		require.NoError(t, err)
-		require.NoError(t, s.ledger.PutDirectory(kind, "", ledger.DirectoryRow{ID: id, Data: b}))
+		require.NoError(t, s.ledger.PutDirectory("", kind, "", ledger.DirectoryRow{ID: id, Data: b}))
 	}
 	old(dirStores, "S1", map[string]any{"ID": "S1", "Timezone": "Asia/Almaty", "Group": "g", "Partner": "p"})
 	old(dirProducts, "1", map[string]any{"SKU": "1", "Name": "Bun", "Category": "c", "Brand": "", "Supplier": "", "Tags": []string{"a"}})

@@ -203,23 +203,6 @@ func (t *Task) cardTime() int64 {
 	return t.came
 }
 
-// tryCode opens an attempt with a one-time code for the request's terminal.
-func (t *Task) tryCode() {
-	r := t.request()
-	t.scope = r.Caller.Merchant + "\x00" + r.Terminal
-	if r.Terminal == "" {
-		t.scope = r.Caller.Merchant + "\x00\x00" + r.Caller.Key
-	}
-	switch t.s.attempts.begin(t.scope, t.came) {
-	case attemptBlocked:
-		t.refuse(protocol.CodeAttemptsExceeded, "", "too many wrong codes from this terminal; other ways to name the member still work")
-	case attemptBusy:
-		t.refuse(protocol.Overloaded, "", "several one-time codes of this terminal are being tried; try again")
-	default:
-		t.attempt = true
-	}
-}
-
 // member gives the account on the shard: nil with no refusal for a fresh one.
 // It follows a merged account by asking for another partition, which leaves
 // the task with redirect set.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"tillgate/ledger"
+	"tillgate/processor/program"
 	"tillgate/protocol"
 )
 
@@ -58,6 +59,11 @@ func decideCode(t *Task, tx *ledger.Tx) error {
 	}
 	t.when = t.moment(tx.Now())
 	t.stamp(&t.op, ledger.KindCode)
+	issued := ledger.CountChange{Count: hourly(program.CountKey("one-time codes"), tx.Now())}
+	if countedHour(a, &issued.Count) >= codesPerHour {
+		return t.decline(tx, protocol.LimitExceededCount, "", "too many one-time codes were asked for this member within the hour")
+	}
+	t.op.Counts = append(t.op.Counts, issued)
 	t.op.Status, t.op.HoldUntil = "issued", tx.Now()+int64(codeLife)
 	for try := range codeTries {
 		t.op.Data = append(t.op.Data[:0], byte(try))
@@ -77,6 +83,23 @@ func decideCode(t *Task, tx *ledger.Tx) error {
 	}
 	t.refuse(protocol.Unavailable, "", "no free code was found; try again")
 	return nil
+}
+
+// hourly is one more of what is counted by the hour of the clock, on an account.
+func hourly(key uint64, now int64) ledger.Count {
+	return ledger.Count{
+		Key: key, Bucket: int32(now / int64(time.Hour)), Value: 1, Until: int32(now/int64(24*time.Hour)) + 1,
+	}
+}
+
+// countedHour is what an account has counted under the key and bucket of c.
+func countedHour(a *ledger.Account, c *ledger.Count) int64 {
+	for i := range a.Counts {
+		if a.Counts[i].Key == c.Key && a.Counts[i].Bucket == c.Bucket {
+			return a.Counts[i].Value
+		}
+	}
+	return 0
 }
 
 // tellCode puts the code into the answer, but not into a till's: the code

@@ -149,12 +149,14 @@ func New(l *ledger.Ledger, o Options) (*Switch, error) {
 		o:          o,
 		partitions: l.Partitions(),
 		claims:     newClaims(o.Waiting),
-		attempts:   newAttempts(o.CodeAttempts),
 		drained:    make(chan struct{}),
 	}
 	s.tasks.New = func() any { return &Task{s: s} }
 	s.wakings.New = func() any { return new(waking) }
 	var err error
+	if s.attempts, err = openAttempts(l, &s.o); err != nil {
+		return nil, err
+	}
 	if s.programs, err = newPrograms(l, o.Dev); err != nil {
 		return nil, err
 	}

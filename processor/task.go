@@ -70,7 +70,7 @@ type errand struct {
 	recorded bool
 	attempt  bool     // a one-time code was tried and must be counted
 	wrong    bool     // and it was wrong
-	scope    string   // the terminal it is counted for
+	guess    guess    // what it is counted by
 	drawn    *drawing // card numbers that the request draws
 }
 
@@ -245,7 +245,7 @@ func (t *Task) finish() {
 	s, x := t.s, t.x
 	now := s.o.Clock()
 	if t.attempt {
-		s.attempts.end(t.scope, now, t.wrong)
+		s.attempts.end(&t.guess, now, t.wrong)
 	}
 	if s.o.Metrics.Answered != nil {
 		s.o.Metrics.Answered(x.Request.Call, x.Response.Code, x.Response.Replayed, time.Duration(now-t.came))

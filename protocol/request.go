@@ -1,5 +1,7 @@
 package protocol
 
+import "net/netip"
+
 // Call names what a request asks for, whichever edge it came by.
 type Call uint8
 
@@ -261,6 +263,9 @@ type Request struct {
 	Call   Call
 	Edge   Edge
 	Caller Caller
+	// Origin is the network address that the request comes from, for limits
+	// only (an IPv6 caller is its /64); it is recorded and told nowhere.
+	Origin netip.Prefix
 
 	// Key is the client's idempotency key (header or DE48 06); "" if the ISO
 	// message is known by its STAN alone. Hash is over what must be equal in a

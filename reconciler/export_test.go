@@ -165,7 +165,7 @@ func TestExportOfEverything(t *testing.T) {
 	w := newWorld(t)
 	w.o.Postgres = servicetest.Database(t)
 	require.NoError(t, w.l.PutProgram(ledger.Program{Merchant: "m", Version: 1, Published: 1, Doc: []byte("program: x\n")}))
-	require.NoError(t, w.l.PutDirectory('s', "m", ledger.DirectoryRow{ID: "S1", Data: []byte(`{"id":"S1"}`)}))
+	require.NoError(t, w.l.PutDirectory("office", 's', "m", ledger.DirectoryRow{ID: "S1", Data: []byte(`{"id":"S1"}`)}))
 	w.run()
 	w.sell(20)
 	w.settled()

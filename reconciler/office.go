@@ -50,6 +50,7 @@ func WriteProof(w io.Writer, p *ledger.Proof) {
 	} else {
 		fmt.Fprintf(w, "%d findings\n", p.Findings)
 	}
+	fmt.Fprintf(w, "audit: %d changes of directories, chained up to %x\n", p.Audited, p.AuditHead)
 }
 
 // WriteReport tells what a comparison of PostgreSQL with the ledger has found.

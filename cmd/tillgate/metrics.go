@@ -4,6 +4,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"tillgate/ledger"
+	"tillgate/processor"
 )
 
 // ledgerCollector shows the ledger's own counters to Prometheus. The ledger
@@ -62,5 +63,19 @@ func (l ledgerCollector) Collect(out chan<- prometheus.Metric) {
 	stats := l.ledger.Stats()
 	for _, c := range ledgerCounters {
 		out <- prometheus.MustNewConstMetric(c.desc, c.kind, c.value(&stats))
+	}
+}
+
+// codeLocks show how often one-time codes were locked.
+func codeLocks(s *processor.Switch) []prometheus.Collector {
+	counter := func(by string, value func() uint64) prometheus.Collector {
+		return prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "tillgate_code_locks_total", Help: "Times one-time codes were locked for too many wrong ones: an alert.",
+			ConstLabels: prometheus.Labels{"by": by},
+		}, func() float64 { return float64(value()) })
+	}
+	return []prometheus.Collector{
+		counter("terminal", func() uint64 { terminal, _ := s.Locks(); return terminal }),
+		counter("address", func() uint64 { _, address := s.Locks(); return address }),
 	}
 }

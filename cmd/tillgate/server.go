@@ -110,6 +110,7 @@ func (s *server) openSwitch(tell func(part, format string, args ...any)) error {
 	if s.processor, err = processor.New(s.ledger, o); err != nil {
 		return fmt.Errorf("start the switch: %w", err)
 	}
+	s.registry.MustRegister(codeLocks(s.processor)...)
 	s.whatIf = whatif.New(s.ledger, s.processor, whatif.Options{Share: replayShare, Logger: s.log})
 	programs, err := s.ledger.AllPrograms()
 	switch {
