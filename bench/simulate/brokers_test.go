@@ -134,8 +134,11 @@ func (b *brokers) bounds(r *listoffsets.Request) *listoffsets.Response {
 		topic := listoffsets.ResponseTopic{Topic: t.Topic}
 		for _, p := range t.Partitions {
 			one := listoffsets.ResponsePartition{Partition: p.Partition, Timestamp: p.Timestamp}
-			if p.Timestamp == kafka.LastOffset {
-				one.Offset = int64(len(b.topics[t.Topic][p.Partition]))
+			switch logs := b.topics[t.Topic]; {
+			case logs == nil:
+				one.ErrorCode = unknownTopic
+			case p.Timestamp == kafka.LastOffset:
+				one.Offset = int64(len(logs[p.Partition]))
 			}
 			topic.Partitions = append(topic.Partitions, one)
 		}

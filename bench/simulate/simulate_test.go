@@ -42,6 +42,9 @@ func TestSimulation(t *testing.T) {
 	from := number(t, "TILLGATE_SEED", 1)
 	began, calls := time.Now(), map[string]int{}
 	for seed := from; seed < from+seeds; seed++ {
+		if (seed-from)%10 == 0 && seeds > fewSeeds {
+			t.Logf("from seed %d on", seed) // a panic ends the process and tells no seed
+		}
 		steps := plan(seed, length)
 		out := play(t, seed, steps)
 		if out.err != nil {
