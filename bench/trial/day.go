@@ -125,10 +125,10 @@ func (t *trial) try(ctx context.Context, x run, c *report.Climb, rate float64) (
 	return rung, t.void(ctx, x.shop)
 }
 
-// kept reports whether a run has kept the promise: every request was sent and
-// approved, and the percentile lies within its time.
+// kept reports whether a run has kept the promise: there were requests, each
+// was sent and approved, and the percentile lies within its time.
 func (t *trial) kept(r *load.Result) bool {
-	return r.Declined+r.Shed+r.Unanswered+r.Unsent == 0 && r.Quantile(t.Keep) <= t.Within
+	return r.Approved > 0 && r.Declined+r.Shed+r.Unanswered+r.Unsent == 0 && r.Quantile(t.Keep) <= t.Within
 }
 
 // searchSteps is how many rates a search tries: the answer is then known to

@@ -30,6 +30,25 @@ func TestStallsAreCountedOnce(t *testing.T) {
 	require.Zero(t, longest)
 }
 
+// A promise is kept by what was measured: not by nothing, and not by leaving
+// out what was slow.
+func TestWhatKeepsAPromise(t *testing.T) {
+	result := func(ms ...int) *load.Result {
+		r := &load.Result{Latency: hdrhistogram.New(1000, int64(time.Minute), 3), Approved: int64(len(ms))}
+		for _, v := range ms {
+			require.NoError(t, r.Latency.RecordValue(int64(v)*int64(time.Millisecond)))
+		}
+		return r
+	}
+	x := &trial{Options: Options{Keep: 90, Within: 5 * time.Millisecond}}
+	require.True(t, x.kept(result(1, 1, 1, 1, 1, 1, 1, 1, 1, 9)))
+	require.False(t, x.kept(result(1, 1, 1, 1, 1, 1, 1, 1, 9, 9)))
+	require.False(t, x.kept(result()))
+	unsent := result(1, 1)
+	unsent.Unsent = 1
+	require.False(t, x.kept(unsent))
+}
+
 // What one member can have in flight stays below the holds that an account
 // carries, whatever the number of connections.
 func TestDrawsBoundWhatIsInFlight(t *testing.T) {

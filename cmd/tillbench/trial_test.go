@@ -54,7 +54,7 @@ func options(t *testing.T) trial.Options {
 	})
 	return trial.Options{
 		Binary: binary, Data: filepath.Join(dir, "data"), HTTP: true, ISO: true, Members: 2000, Small: 1000,
-		Length: 400 * time.Millisecond, Repeats: 1, Connections: 8, InFlight: 4, Rate: 400,
+		Length: 800 * time.Millisecond, Repeats: 1, Connections: 8, InFlight: 4, Rate: 400,
 		Store: store{}, Peer: itself, Log: os.Stderr,
 	}
 }
@@ -103,13 +103,15 @@ func TestDay(t *testing.T) {
 	require.Len(t, rep.Climbs, 4, "a climb and a search on each edge")
 	for _, c := range rep.Climbs {
 		require.Positive(t, c.Saturation)
+		require.NotEmpty(t, c.Rungs)
 		for _, r := range c.Rungs {
+			// How fast it was is the machine's: a busy one keeps no promise.
 			require.Zero(t, r.Bad)
-			require.Positive(t, r.Latency["p99"])
+			require.Contains(t, r.Latency, "p99")
+			require.True(t, !r.Kept || r.Latency["p99"] <= 1000)
+			require.True(t, !c.Search || !r.Kept || r.Offered <= c.Best)
 		}
-		if c.Search {
-			require.Positive(t, c.Best)
-		}
+		require.LessOrEqual(t, c.Best, c.Saturation)
 	}
 	require.Len(t, rep.Watches, 2)
 	require.NotEmpty(t, rep.Watches[0].Samples)
