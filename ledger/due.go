@@ -85,12 +85,29 @@ func dueHold(a *Account, at int64, op *Operation) bool {
 		if h.Until <= at {
 			op.Kind, op.Status = KindExpire, SaleExpired.String()
 			op.Parent, op.Drop = h.ID, h.ID
-			op.Lots = append(op.Lots, h.Pins...)
 			op.Points = h.Held()
+			unpin(a, h, at, op)
 			return true
 		}
 	}
 	return false
+}
+
+// unpin gives what a hold pins back to its lots. What may be spent of it
+// repays first what the member owes.
+func unpin(a *Account, h *Hold, at int64, op *Operation) {
+	owed := -a.Deficit
+	for _, p := range h.Pins {
+		if p.Active <= at && (p.Expires == 0 || p.Expires > at) {
+			n := min(owed, p.Points)
+			owed -= n
+			op.Owed += n
+			p.Points -= n
+		}
+		if p.Points > 0 {
+			op.Lots = append(op.Lots, p)
+		}
+	}
 }
 
 // dueActivation activates all lots of one date; what the member owes is taken

@@ -316,21 +316,22 @@ func (t *Task) sell(op *ledger.Operation, a *ledger.Account) {
 
 // void releases a hold.
 func (t *Task) void(tx *ledger.Tx) error {
-	_, h, err := t.pending(tx)
+	a, h, err := t.pending(tx)
 	if err != nil {
 		return err
 	}
 	if h == nil {
 		return t.declineRefused(tx)
 	}
-	if err := t.release(tx, ledger.KindVoid, h); err != nil {
+	if err := t.release(tx, ledger.KindVoid, a, h); err != nil {
 		return err
 	}
 	return t.record(tx)
 }
 
-// release fills a record that lets a hold go.
-func (t *Task) release(tx *ledger.Tx, kind ledger.Kind, h *ledger.Hold) error {
+// release fills a record that lets a hold of an account go: what it pins goes
+// back to its lots, and repays first what the member owes.
+func (t *Task) release(tx *ledger.Tx, kind ledger.Kind, a *ledger.Account, h *ledger.Hold) error {
 	if err := t.resumeOf(&t.other, tx.Now()); err != nil {
 		return err
 	}
@@ -342,7 +343,11 @@ func (t *Task) release(tx *ledger.Tx, kind ledger.Kind, h *ledger.Hold) error {
 	op.Program = t.other.Program
 	op.Total, op.Discount, op.Redeemed, op.Payable = t.other.Total, t.other.Discount, t.other.Redeemed, t.other.Payable
 	op.Points = t.other.Points
-	op.Lots = append(op.Lots, h.Pins...)
+	t.purse.load(a, tx.Now(), 0)
+	for _, pin := range h.Pins {
+		t.purse.give(pin)
+	}
+	t.purse.settle(op)
 	op.Status = ledger.SaleVoided.String()
 	return nil
 }

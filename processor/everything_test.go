@@ -185,6 +185,7 @@ func (b *busy) check(*rapid.T) {
 	bal := a.Balance()
 	require.GreaterOrEqual(b.rt, bal.Available, int64(0))
 	require.LessOrEqual(b.rt, bal.Deficit, int64(0))
+	require.False(b.rt, bal.Available > 0 && bal.Deficit < 0, "who owes has nothing to spend: %+v", bal)
 	require.GreaterOrEqual(b.rt, a.Lifetime, int64(0))
 	for _, c := range a.Counts {
 		require.Positive(b.rt, c.Value)

@@ -200,8 +200,22 @@ func (p *purse) takeBack(own ledger.LotPart, n int64) int64 {
 	return n
 }
 
-// settle moves the changes into an operation: its lots and what is owed.
+// repay takes what is owed from what may be spent: points that come back from a
+// hold or with a return are not spent before the debt is paid.
+func (p *purse) repay() {
+	for i := 0; i < len(p.lots) && p.deficit < 0; i++ {
+		if p.available(&p.lots[i]) {
+			n := p.takeAt(i, -p.deficit).Points
+			p.deficit += n
+			p.owed += n
+		}
+	}
+}
+
+// settle moves the changes into an operation: its lots and what is owed. Whoever
+// owes has nothing to spend after it.
 func (p *purse) settle(op *ledger.Operation) {
+	p.repay()
 	p.crowd()
 	for _, l := range p.delta {
 		if l.Points != 0 {

@@ -192,7 +192,7 @@ func (w *model) fallsDue(m *modelMember) bool {
 	next = max(next, m.through)
 	for _, s := range w.sales {
 		if s.owner == m && s.state == "pending" && s.until <= next {
-			w.release(s, "expired")
+			w.release(s, "expired", next)
 			m.through = next
 			return true
 		}
@@ -218,11 +218,23 @@ func (w *model) fallsDue(m *modelMember) bool {
 }
 
 // release gives a hold's points back.
-func (w *model) release(s *modelSale, state string) {
+func (w *model) release(s *modelSale, state string, at int64) {
 	for _, p := range s.pins {
 		s.owner.add(p.lot, p.points)
 	}
+	s.owner.repay(at)
 	s.pins, s.state = nil, state
+}
+
+// repay takes what is owed from what may be spent.
+func (m *modelMember) repay(now int64) {
+	for _, lot := range m.inOrder() {
+		if lot.active <= now && (lot.expires == 0 || lot.expires > now) {
+			n := min(-m.deficit, m.lots[lot])
+			m.deficit += n
+			m.add(lot, -n)
+		}
+	}
 }
 
 // judge decides a purchase: half of it may be paid with points.
@@ -314,6 +326,7 @@ func (w *model) confirm(key string, s *modelSale, printed int64) modelAnswer {
 			}
 		}
 		s.pins = kept
+		s.owner.repay(w.now)
 	} else {
 		s.pins, s.owed = s.owner.spend(s.redeemed, w.now)
 		s.owner.deficit -= s.owed
@@ -333,7 +346,7 @@ func (w *model) void(key string, s *modelSale) modelAnswer {
 	case "expired":
 		return modelAnswer{code: protocol.HoldExpired}
 	}
-	w.release(s, "voided")
+	w.release(s, "voided", w.now)
 	return modelAnswer{protocol.Approved, s.redeemed, s.payable, 0}
 }
 
@@ -381,6 +394,7 @@ func (w *model) undo(s *modelSale, redeemed, payable, earned, reward int64) {
 		}
 	}
 	m.takeBack(s.lot, earned, w.now)
+	m.repay(w.now)
 	if reward > 0 {
 		s.rewardTo.home().takeBack(s.lot, reward, w.now)
 	}
@@ -400,7 +414,7 @@ func (w *model) reverse(of string, call protocol.Call) modelAnswer {
 			return modelAnswer{code: protocol.AlreadyConfirmed}
 		case "pending", "expired":
 			done.redeemed, done.payable = s.redeemed, s.payable
-			w.release(s, "voided")
+			w.release(s, "voided", w.now)
 		}
 	case s.state == "confirmed":
 		redeemed, payable, earned, reward := s.left()

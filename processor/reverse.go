@@ -161,7 +161,7 @@ func (t *Task) undone(tx *ledger.Tx) error {
 // reverseHold releases a hold. One that has expired is closed, so that its
 // confirm cannot come any more.
 func (t *Task) reverseHold(tx *ledger.Tx) error {
-	_, h, err := t.pending(tx)
+	a, h, err := t.pending(tx)
 	if err != nil {
 		return err
 	}
@@ -169,9 +169,9 @@ func (t *Task) reverseHold(tx *ledger.Tx) error {
 	t.accept()
 	switch {
 	case h != nil:
-		err = t.release(tx, ledger.KindReverse, h)
+		err = t.release(tx, ledger.KindReverse, a, h)
 	case code == protocol.HoldExpired:
-		err = t.release(tx, ledger.KindReverse, &ledger.Hold{})
+		err = t.release(tx, ledger.KindReverse, a, &ledger.Hold{})
 		t.op.Drop = 0
 	case code == protocol.AlreadyConfirmed && t.target.byID:
 		return t.reverseSale(tx, ledger.KindConfirm)

@@ -80,6 +80,7 @@ func endHolds(a *ledger.Account, at int64) error {
 		if err := endHold(a, i, at); err != nil {
 			return err
 		}
+		points{a: a, now: at}.tidy()
 	}
 	return nil
 }

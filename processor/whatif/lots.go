@@ -106,6 +106,15 @@ func (p points) earn(l ledger.LotPart) {
 // owe takes n points that are not there.
 func (p points) owe(n int64) { p.a.Deficit -= n }
 
+// repay takes what is owed from what may be spent.
+func (p points) repay() {
+	for i := 0; i < len(p.a.Lots) && p.a.Deficit < 0; i++ {
+		if p.available(&p.a.Lots[i]) {
+			p.a.Deficit += p.takeAt(i, -p.a.Deficit).Points
+		}
+	}
+}
+
 // takeAt takes up to n points from lot i and returns the part taken.
 func (p points) takeAt(i int, n int64) ledger.LotPart {
 	part := p.a.Lots[i]
@@ -191,8 +200,10 @@ func (p points) putBack(part ledger.LotPart, grace int64) (lapsed int64) {
 	return 0
 }
 
-// tidy ends a booking: emptied lots go, and their number stays in its bound.
+// tidy ends a booking: whoever owes has nothing to spend after it, emptied lots
+// go, and their number stays in its bound.
 func (p points) tidy() {
+	p.repay()
 	p.a.Lots = slices.DeleteFunc(p.a.Lots, func(l ledger.LotPart) bool { return l.Points == 0 })
 	for len(p.a.Lots) > maxLots {
 		i := 0

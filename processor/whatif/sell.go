@@ -56,6 +56,7 @@ func (r *replay) drop(m *member, id ledger.OpID) error {
 // release ends a hold that comes to nothing.
 func (r *replay) release(m *member) error {
 	err := r.drop(m, r.op.Parent)
+	points{a: m.draft, now: r.op.Time}.tidy()
 	m.forget(r.op.Parent)
 	return err
 }
