@@ -19,10 +19,13 @@ import (
 )
 
 // ownTestServer is the whole server without PostgreSQL, on free ports.
-func ownTestServer(t *testing.T) *server {
+func ownTestServer(t *testing.T, change ...func(*config.Config)) *server {
 	t.Helper()
 	conf := config.Default()
 	conf.Data, conf.Dev = t.TempDir(), true
+	for _, f := range change {
+		f(conf)
+	}
 	conf.Gateway.HTTP.Listen, conf.Gateway.ISO.Listen = "127.0.0.1:0", "127.0.0.1:0"
 	s, err := newServer(conf, slog.New(slog.DiscardHandler), func(string, string, ...any) {})
 	require.NoError(t, err)
