@@ -67,11 +67,11 @@ endef
 
 .PHONY: test
 test: deps bin/tillservices ## run all tests, with a real PostgreSQL and a real Kafka
-	$(call with_services,go test -timeout 10m $(TESTFLAGS) $(PKG))
+	$(call with_services,go test -timeout 20m $(TESTFLAGS) $(PKG))
 
 .PHONY: race
 race: deps bin/tillservices ## run all tests under the race detector
-	$(call with_services,go test -race -timeout 20m $(TESTFLAGS) $(PKG))
+	$(call with_services,go test -race -timeout 40m $(TESTFLAGS) $(PKG))
 
 .PHONY: check
 check: $(LINT) $(LICENCES) $(VULNCHECK) ## format, vet, lint, house rules, generated files, go.mod, licences, known vulnerabilities

@@ -116,8 +116,14 @@ func prove(ctx context.Context, t *testing.T, server *rig.Server, crew []*rig.Wo
 	defer shop.Close()
 	var books []*rig.Book
 	operations := 0
+	repeated := make(chan error, len(crew))
 	for _, w := range crew {
-		require.NoError(t, w.Repeat())
+		go func() { repeated <- w.Repeat() }()
+	}
+	for range crew {
+		require.NoError(t, <-repeated)
+	}
+	for _, w := range crew {
 		require.NoError(t, w.Book.Balance(shop))
 		require.NoError(t, w.Book.History(shop))
 		require.NotEmpty(t, w.Book.Entries, "a worker that did nothing proves nothing")
