@@ -34,7 +34,7 @@ func dueLife(t testing.TB, l *Ledger, id AccountID) {
 			{Kind: KindEnrol},
 			{Kind: KindAdjust, Lots: []LotPart{{Active: now, Expires: now + 5*hour, Points: 100}}, Legs: [LegCount]int64{LegAdjusted: -100}},
 			{Kind: KindAdjust, Lots: []LotPart{{Active: now + 2*hour, Points: 50}}, Legs: [LegCount]int64{LegAdjusted: -50}},
-			{Kind: KindAdjust, Owed: -20, Legs: [LegCount]int64{LegAdjusted: 20}},
+			{Kind: KindAdjust, Owed: -60, Legs: [LegCount]int64{LegAdjusted: 60}},
 			{
 				Kind: KindAuthorize, Hold: HoldSelf, HoldUntil: now + hour,
 				Lots: []LotPart{{Active: now, Expires: now + 5*hour, Points: -40}}, Pins: []LotPart{{Active: now, Expires: now + 5*hour, Points: 40}},
@@ -70,10 +70,10 @@ func dueRecords(t testing.TB, l *Ledger, id AccountID, began int64) (all []dueTo
 
 func TestWhatFallsDueIsTheSameWhetherOrNotASweeperRan(t *testing.T) {
 	want := []dueTold{
-		{KindExpire, time.Hour, [LegCount]int64{LegAvailable: 20, LegHeld: -40, LegDeficit: 20}, Balance{80, 50, 0, 0}},
-		{KindActivate, 2 * time.Hour, [LegCount]int64{LegAvailable: 50, LegPending: -50}, Balance{130, 0, 0, 0}},
-		{KindTier, 4 * time.Hour, [LegCount]int64{}, Balance{130, 0, 0, 0}},
-		{KindLapse, 5 * time.Hour, [LegCount]int64{LegAvailable: -80, LegExpired: 80}, Balance{50, 0, 0, 0}},
+		{KindExpire, time.Hour, [LegCount]int64{LegHeld: -40, LegDeficit: 40}, Balance{60, 50, 0, -20}},
+		{KindActivate, 2 * time.Hour, [LegCount]int64{LegAvailable: 30, LegPending: -50, LegDeficit: 20}, Balance{90, 0, 0, 0}},
+		{KindTier, 4 * time.Hour, [LegCount]int64{}, Balance{90, 0, 0, 0}},
+		{KindLapse, 5 * time.Hour, [LegCount]int64{LegAvailable: -60, LegExpired: 60}, Balance{30, 0, 0, 0}},
 	}
 	id := AccountID(99)
 	p := id.Partition(4)
@@ -102,7 +102,7 @@ func TestWhatFallsDueIsTheSameWhetherOrNotASweeperRan(t *testing.T) {
 			must(t, l, p, func(tx *Tx) error {
 				a, err := tx.Account(id)
 				require.Empty(t, a.Tier)
-				require.Equal(t, Balance{Available: 50}, a.Balance())
+				require.Equal(t, Balance{Available: 30}, a.Balance())
 				return err
 			})
 			require.Equal(t, want, dueRecords(t, l, id, began))
@@ -135,9 +135,9 @@ func TestWhatFallsDueDoesSoAtItsMoment(t *testing.T) {
 		due           time.Duration
 		before, after Balance
 	}{
-		{1 * time.Hour, Balance{60, 50, 40, -20}, Balance{80, 50, 0, 0}}, // what was held repays the debt
-		{2 * time.Hour, Balance{80, 50, 0, 0}, Balance{130, 0, 0, 0}},
-		{5 * time.Hour, Balance{130, 0, 0, 0}, Balance{50, 0, 0, 0}},
+		{1 * time.Hour, Balance{60, 50, 40, -60}, Balance{60, 50, 0, -20}}, // what was held repays
+		{2 * time.Hour, Balance{60, 50, 0, -20}, Balance{90, 0, 0, 0}},     // and what becomes active
+		{5 * time.Hour, Balance{90, 0, 0, 0}, Balance{30, 0, 0, 0}},
 	} {
 		before, _ := at(c.due - 1)
 		require.Equal(t, c.before, before, "a nanosecond before %s", c.due)
