@@ -109,6 +109,9 @@ func shrink(t *testing.T, seed uint64, steps []step, out outcome) ([]step, outco
 
 // A seed plays the same every time, or printing it would help nobody.
 func TestASeedPlaysTheSameAgain(t *testing.T) {
+	if underRace {
+		t.Skip("under the race detector the scheduler takes goroutines in an order of its own")
+	}
 	oneProcessor(t)
 	for seed := uint64(1); seed <= 4; seed++ {
 		first := play(t, seed, plan(seed, length))
