@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/stretchr/testify/require"
 )
 
@@ -217,5 +218,67 @@ func enrolAll(t testing.TB, l *Ledger, ids []AccountID) {
 	}
 	for range ids {
 		require.NoError(t, <-done)
+	}
+}
+
+// BenchmarkDups is what a look-up of a duplicate key costs: of a new one, which
+// the filter answers, and of one that is remembered, which reads a bucket for
+// each day of the retention.
+//
+//	go test ./ledger -run '^$' -bench Dups
+func BenchmarkDups(b *testing.B) {
+	for _, days := range []int{7, 90} {
+		b.Run("days="+strconv.Itoa(days), func(b *testing.B) {
+			l, known := rememberedDays(b, days)
+			b.Run("new", func(b *testing.B) {
+				r := rand.New(rand.NewPCG(5, 5))
+				keys := make([]Key, 1<<12)
+				for i := range keys {
+					keys[i] = drawKey(r)
+				}
+				lookUp(b, l, keys)
+			})
+			b.Run("repeated=today", func(b *testing.B) { lookUp(b, l, known[len(known)-2000:]) })
+			b.Run("repeated=anytime", func(b *testing.B) { lookUp(b, l, known) })
+		})
+	}
+}
+
+// rememberedDays is a store with 2,000 requests on each of some days.
+func rememberedDays(b *testing.B, days int) (*Ledger, []Key) {
+	clock := newHandClock()
+	o := quiet(vfs.NewMem(), clock)
+	o.CacheBytes, o.DupFilterBytes, o.MemTableBytes = 64<<20, 1<<20, 1<<20
+	o.Retention.Duplicates = time.Duration(days) * day
+	l := open(b, o)
+	b.Cleanup(func() { require.NoError(b, l.Close()) })
+	r := rand.New(rand.NewPCG(4, 4))
+	var known []Key
+	for n := range days {
+		must(b, l, 0, func(tx *Tx) error {
+			for range 2000 {
+				known = append(known, drawKey(r))
+				if _, err := tx.Append(&Operation{Kind: KindEvent, Dups: []DupRef{{Key: known[len(known)-1]}}}); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if n < days-1 {
+			clock.move(day)
+		}
+	}
+	require.NoError(b, l.db.Flush())
+	eventually(b, "the filter is full", func() bool { return l.Stats().Filter })
+	return l, known
+}
+
+func lookUp(b *testing.B, l *Ledger, keys []Key) {
+	b.ReportAllocs()
+	b.ResetTimer()
+	for i := range b.N {
+		if _, err := l.DupsUntil(keys[i%len(keys)], func(*DupEntry) bool { return true }); err != nil {
+			b.Fatal(err)
+		}
 	}
 }

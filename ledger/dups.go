@@ -100,6 +100,29 @@ func (l *Ledger) Dups(key Key) ([]DupEntry, error) {
 	return dupsIn(l.db, key, from, to)
 }
 
+// DupsUntil is [Ledger.Dups], but reads the newest day first and stops with the
+// one that has what is looked for: nearly every repeat comes within minutes,
+// and each day is a read of its own. The entries are those of the days read.
+func (l *Ledger) DupsUntil(key Key, found func(*DupEntry) bool) (list []DupEntry, err error) {
+	if l.filter.absent(key) {
+		return nil, nil
+	}
+	from, to := l.dupDays(l.o.Clock())
+	for day := to; day >= from; day-- {
+		entries, err := dupsIn(l.db, key, day, day)
+		if err != nil {
+			return nil, err
+		}
+		list = append(entries, list...)
+		for i := range entries {
+			if found(&entries[i]) {
+				return list, nil
+			}
+		}
+	}
+	return list, nil
+}
+
 // dupsIn reads a key's entries of some days from a reader of the store.
 func dupsIn(db pebble.Reader, key Key, from, to int32) ([]DupEntry, error) {
 	return readDups(func(k []byte) (value []byte, ok bool, err error) {

@@ -156,6 +156,12 @@ func TestEntriesLieInTheBucketOfTheirTime(t *testing.T) {
 	record("c")
 	require.Equal(t, []string{"a a", "b b"}, bucket(today))
 	require.Equal(t, []string{"c c"}, bucket(today+1))
+	for disc, n := range map[string]int{"c": 1, "b": 3, "nobody": 3} {
+		list, err := l.DupsUntil(key, func(e *DupEntry) bool { return e.Disc == disc })
+		require.NoError(t, err)
+		require.Len(t, list, n, "the newest day, and older ones only where it is not there")
+		require.Equal(t, "c", list[n-1].Disc)
+	}
 	must(t, l, 0, func(tx *Tx) error {
 		list, err := tx.Dups(key)
 		require.NoError(t, err)

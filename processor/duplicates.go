@@ -127,7 +127,11 @@ func (t *Task) homeless() int {
 func (t *Task) repeated() (bool, error) {
 	for i := range t.dups.refs[:t.dups.n] {
 		ref := &t.dups.refs[i]
-		entries, err := t.s.ledger.Dups(ref.Key)
+		// There is one original at most: once it is found, older days tell
+		// nothing more.
+		entries, err := t.s.ledger.DupsUntil(ref.Key, func(e *ledger.DupEntry) bool {
+			return !e.Mark && e.Disc == ref.Entry.Disc
+		})
 		if err != nil {
 			return false, err
 		}
