@@ -118,7 +118,7 @@ func (t *trial) verify(ctx context.Context, s *shop) error {
 	case err != nil:
 		return err
 	default:
-		t.note("The books after it, by tillgate verify: %s", text[strings.LastIndexByte(text, '\n')+1:])
+		t.note("The books after it, by tillgate verify: %s", strings.ReplaceAll(text, "\n", "; "))
 	}
 	return nil
 }
