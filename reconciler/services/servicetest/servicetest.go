@@ -31,6 +31,10 @@ import (
 // requestLimit bounds one request of these functions to a running server.
 const requestLimit = 30 * time.Second
 
+// startPatience bounds the start of a broker of a test's own, on a machine that
+// is busy with other tests.
+const startPatience = 4 * time.Minute
+
 // shared holds the servers that this test binary started for itself.
 var shared struct {
 	sync.Mutex
@@ -191,7 +195,9 @@ func OwnKafka(t testing.TB) *services.Kafka {
 func OwnKafkaBehind(t testing.TB, address string) *services.Kafka {
 	t.Helper()
 	options := services.KafkaOptions{Logf: t.Logf, Advertise: address}
-	k, err := services.StartKafka(context.Background(), Dir(t), options)
+	ctx, cancel := context.WithTimeout(context.Background(), startPatience)
+	defer cancel()
+	k, err := services.StartKafka(ctx, Dir(t), options)
 	check(t, err)
 	t.Cleanup(func() {
 		if err := k.Stop(context.Background()); err != nil {
