@@ -274,11 +274,11 @@ func (f *fire) killAlone(ctx context.Context) error {
 }
 
 // A full disk: whatever the server does about it, it acknowledges nothing that
-// is not kept. With a reserve it refuses and goes on by itself when there is
-// room; without one the disk fails under it, it ends at once, and the next
-// start has everything.
+// is not kept. With a reserve, of which somebody else takes the half, it
+// refuses and goes on by itself when there is room; without one the disk fails
+// under it, it ends at once, and the next start has everything.
 func TestAFullDiskLosesNothing(t *testing.T) {
-	for name, reserve := range map[string]string{"with a reserve": strconv.Itoa(24 << 20), "without a reserve": "-1"} {
+	for name, reserve := range map[string]int{"with a reserve": 24 << 20, "without a reserve": -1} {
 		t.Run(name, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 			defer cancel()
@@ -287,7 +287,7 @@ func TestAFullDiskLosesNothing(t *testing.T) {
 			disk := smallDisk(t, 160)
 			dsn := servicetest.Database(t)
 			server := startOn(ctx, t, servicetest.Dir(t), disk+"/data", "TILLGATE_POSTGRES="+dsn,
-				"TILLGATE_LEDGER_MIN_FREE_DISK="+reserve, "TILLGATE_LEDGER_MEM_TABLE_BYTES="+strconv.Itoa(1<<20))
+				"TILLGATE_LEDGER_MIN_FREE_DISK="+strconv.Itoa(reserve), "TILLGATE_LEDGER_MEM_TABLE_BYTES="+strconv.Itoa(1<<20))
 			stop := make(chan struct{})
 			crew := hire(t, server, 4, seed, stop)
 			failed := run(crew)
@@ -295,7 +295,7 @@ func TestAFullDiskLosesNothing(t *testing.T) {
 			ended, refused := 0, 0
 			for range 3 {
 				f.work(ctx, failed, 300, 800)
-				ballast := fill(t, disk)
+				ballast := fill(t, disk, max(reserve/2, 0))
 				for full := true; full; {
 					f.work(ctx, failed, 50, 100)
 					again, err := f.fullOrEnded()
@@ -322,7 +322,7 @@ func TestAFullDiskLosesNothing(t *testing.T) {
 			prove(ctx, t, server, crew, dsn)
 			require.NoError(t, server.Verify(ctx, dsn), "seed %d", seed)
 			require.Equal(t, 3, ended+refused)
-			if reserve == "-1" {
+			if reserve < 0 {
 				require.Equal(t, 3, ended, "the disk fails under it: it must not go on")
 			} else {
 				require.Equal(t, 3, refused, "what has a reserve refuses, and lives")
@@ -359,13 +359,19 @@ func smallDisk(t *testing.T, mebibytes int) string {
 	return dir
 }
 
-// fill takes all the room there is on a disk and returns the file that has it.
-func fill(t *testing.T, disk string) string {
+// fill takes the room there is on a disk but for so many bytes, and returns the
+// file that has it.
+func fill(t *testing.T, disk string, leave int) string {
 	path := disk + "/ballast"
 	file, err := os.Create(path)
 	require.NoError(t, err)
 	piece := make([]byte, 1<<20)
 	for size := len(piece); size > 0; {
+		var room syscall.Statfs_t
+		require.NoError(t, syscall.Statfs(disk, &room))
+		if leave > 0 && int64(room.Bavail)*room.Bsize <= int64(leave) {
+			break
+		}
 		n, err := file.Write(piece[:size])
 		if err != nil && n == 0 {
 			size /= 2 // the rest is smaller than that
