@@ -94,6 +94,9 @@ func (c *Config) Validate() error {
 	if c.Memory.Limit != 0 && c.Memory.Limit < 256<<20 {
 		faults = append(faults, errors.New("memory.limit: at least 256 MiB (268435456) is wanted, or 0 for none"))
 	}
+	if n := c.Processor.HoldsPerMember; n < 1 || n > ledger.MaxHolds {
+		faults = append(faults, fmt.Errorf("processor.holds_per_member: 1 to %d is wanted", ledger.MaxHolds))
+	}
 	return errors.Join(append(faults, c.Gateway.Validate(), prefixed("ledger.", c.Ledger.Retention.Validate()), prefixed("reconciler.", c.Reconciler.Validate()))...)
 }
 

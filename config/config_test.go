@@ -102,6 +102,8 @@ func TestRefusals(t *testing.T) {
 		"body over law":    {doc: "http: {max_body: 999999}", want: "http.max_body"},
 		"zone":             {doc: "timezone: Mars/Olympus", want: "timezone: \"Mars/Olympus\" is not a time zone"},
 		"level":            {doc: "log: {level: loud}", want: "log.level"},
+		"no hold":          {doc: "processor: {holds_per_member: 0}", want: "processor.holds_per_member: 1 to 256"},
+		"too many holds":   {doc: "processor: {holds_per_member: 257}", want: "processor.holds_per_member: 1 to 256"},
 		"open to all":      {args: []string{"--http", "0.0.0.0:8080"}, want: "http.listen: 0.0.0.0:8080 is not a loopback address and no keys are configured"},
 		"any interface":    {args: []string{"--http", ":8080"}, want: "is not a loopback address"},
 		"ISO open to all":  {args: []string{"--iso", "10.0.0.1:8583"}, want: "set iso.require_mac"},

@@ -40,7 +40,7 @@ type Options struct {
 	// key; more are shed. Default 4096: each holds a request of its own.
 	Waiting int
 	// HoldsPerMember bounds the pending holds of one account, because they are
-	// part of its record. Default 100.
+	// part of its record. Default 100, at most [ledger.MaxHolds].
 	HoldsPerMember int
 	// AdjustLimit is the largest adjustment, in minor units of points, that
 	// one person may make alone. Zero is no limit.
