@@ -84,7 +84,7 @@ func (j *judge) refer() {
 // referral reads who is rewarded for inviting.
 func (c *compiler) referral(o object) {
 	n := o.get("referral")
-	if n == nil || n.kind == nodeNull {
+	if n == nil {
 		return
 	}
 	b, ok := c.object("referral", n, "percent", "first_purchase", "welcome")
