@@ -7,7 +7,9 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -53,6 +55,7 @@ type server struct {
 // listeners. Nothing is served before run. tell gets the story of the boot.
 func newServer(conf *config.Config, log *slog.Logger, tell func(part, format string, args ...any)) (*server, error) {
 	tuneMemory(conf.Memory)
+	tuneThreads()
 	s := &server{config: conf, log: log, registry: prometheus.NewRegistry(), fatal: make(chan error, 1)}
 	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, step := range []func(func(part, format string, args ...any)) error{
@@ -74,6 +77,18 @@ func tuneMemory(m config.Memory) {
 		debug.SetMemoryLimit(m.Limit)
 	}
 }
+
+// tuneThreads gives the runtime one thread more than it has processors, where
+// the environment doesn't say how many. Flushing and compaction hold a thread
+// for ten milliseconds at a time, and what a till waits for would queue behind
+// them: the system divides processors better than the runtime its threads. On
+// two processors that is 15 % more requests at saturation, and a fraction of the
+// latency at half of it (docs/performance.md).
+var tuneThreads = sync.OnceFunc(func() {
+	if os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 1)
+	}
+})
 
 // openLedger begins: what was acknowledged before is there before anybody can ask.
 func (s *server) openLedger(tell func(part, format string, args ...any)) error {
