@@ -21,9 +21,16 @@ var (
 
 var errNoProgram = errors.New("the programme of a booked sale is gone")
 
-// accrue books a purchase that only earns.
+// accrue books a purchase that only earns, or a receipt of a till that was cut
+// off, which may also have taken points.
 func (t *Task) accrue(tx *ledger.Tx) error {
-	return t.sellNow(tx, ledger.KindAccrue, func(f *program.Facts) { f.NoRedeem = true })
+	return t.sellNow(tx, ledger.KindAccrue, func(f *program.Facts) { f.NoRedeem = !t.tookOffline() })
+}
+
+// tookOffline reports whether an offline receipt says that points were taken.
+func (t *Task) tookOffline() bool {
+	r := t.request()
+	return r.Offline && r.Redeem.Mode != protocol.RedeemNone
 }
 
 // redeem books a purchase that is paid with points, in one step. It earns what
@@ -55,7 +62,12 @@ func (t *Task) sellNow(tx *ledger.Tx, kind ledger.Kind, narrow func(*program.Fac
 	op.Status = ledger.SaleConfirmed.String()
 	op.Extend = t.decision.ExtendTo
 	t.purse.load(a, tx.Now(), op.Extend)
-	op.Pins, _ = t.purse.spend(t.decision.Redeemed, op.Pins)
+	var missing int64
+	if op.Pins, missing = t.purse.spend(t.decision.Redeemed, op.Pins); missing > 0 {
+		// The goods are gone: only an offline receipt takes what isn't there.
+		t.purse.owe(missing)
+		op.Flags = append(op.Flags, flagDeficit)
+	}
 	t.sell(op, a)
 	if err := t.watch(tx, op, nil); err != nil {
 		return err

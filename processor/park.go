@@ -37,6 +37,11 @@ type parkedData struct {
 	Payable    *int64          `json:"payable,omitempty"`
 	StoreGroup string          `json:"store_group,omitempty"`
 	Promos     []parkedPromo   `json:"promo_codes,omitempty"`
+
+	// Took is how many points a till has taken while it was cut off; TookMax:
+	// it doesn't say how many, only "as many as are allowed".
+	Took    int64 `json:"took,omitempty"`
+	TookMax bool  `json:"took_max,omitempty"`
 }
 
 // parkedPromo is a promo code that the programme knows, by its entry: a coupon's
@@ -65,6 +70,10 @@ func (t *Task) park(tx *ledger.Tx, because string) error {
 	}
 	if r.Printed.HasRedeemed {
 		op.Redeemed = r.Printed.Redeemed
+	}
+	if t.tookOffline() && t.version.Program != nil {
+		op.Points = r.Redeem.Points
+		op.Redeemed = t.version.Program.Money(op.Points)
 	}
 	if r.Printed.HasPayable {
 		op.Payable = r.Printed.Payable
@@ -126,6 +135,9 @@ func (t *Task) parkedData() *parkedData {
 	d.Promos = t.parkedPromos()
 	for _, p := range r.Payments {
 		d.Tenders = append(d.Tenders, p.Tender)
+	}
+	if t.tookOffline() {
+		d.Took, d.TookMax = r.Redeem.Points, r.Redeem.Mode == protocol.RedeemMax
 	}
 	if r.Printed.HasRedeemed {
 		d.Redeemed = &r.Printed.Redeemed
@@ -194,6 +206,12 @@ func (d *parkedData) request(by *protocol.Request, op *ledger.Operation, codes [
 	r.PromoCodes = codes
 	for _, name := range d.Tenders {
 		r.Payments = append(r.Payments, protocol.Payment{Tender: name})
+	}
+	switch {
+	case d.TookMax:
+		r.Redeem.Mode = protocol.RedeemMax
+	case d.Took > 0:
+		r.Redeem = protocol.Redeem{Mode: protocol.RedeemPoints, Points: d.Took}
 	}
 	if d.Redeemed != nil {
 		r.Printed.Redeemed, r.Printed.HasRedeemed = *d.Redeemed, true
@@ -274,7 +292,7 @@ func (t *Task) bookAccrual(tx *ledger.Tx, parked *ledger.Operation, d *parkedDat
 		}
 		t.who.account = link.Account
 	}
-	return t.sellNow(tx, ledger.KindAccrue, func(f *program.Facts) { f.NoRedeem = true })
+	return t.sellNow(tx, ledger.KindAccrue, func(f *program.Facts) { f.NoRedeem, f.Agreed = !t.tookOffline(), true })
 }
 
 // reverseParked takes a message that waits for the office back, or undoes

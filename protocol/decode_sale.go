@@ -32,12 +32,13 @@ var saleFields = []string{
 	saleExplain: "explain",
 }
 
-// saleAllowed is what a sale's call may carry: an accrual spends nothing, a
-// step that is not a hold has no life, and only an accrual can be late.
+// saleAllowed is what a sale's call may carry: a step that is not a hold has no
+// life, and only an accrual can be late. What a late one has spent stands in it,
+// too; Validate refuses it in any other accrual.
 func saleAllowed(call Call) uint32 {
 	switch call {
 	case CallAccrue:
-		return all &^ (1<<saleRedeem | 1<<saleHoldSeconds)
+		return all &^ (1 << saleHoldSeconds)
 	case CallRedeem:
 		return all &^ (1<<saleHoldSeconds | 1<<saleOffline)
 	}

@@ -67,6 +67,8 @@ func TestEveryCallFillsItsFields(t *testing.T) {
 				Redeem: Redeem{Mode: RedeemPoints, Points: 7, Partial: true}}},
 		{CallAccrue, `{"member":{"email":"a@b.cd"},"basket":{"total":1},"offline":true,"at":"2025-11-20T05:01:05.5-02:30"}`,
 			Request{Member: Identifier{ByEmail, "a@b.cd"}, HasBasket: true, Total: 1, Offline: true, At: at}},
+		{CallAccrue, `{"redeem":{"points":7},"member":{"card":"2200001"},"basket":{"total":9},"at":"2025-11-20T05:01:05.5-02:30","offline":true}`,
+			Request{Member: Identifier{ByCard, "2200001"}, HasBasket: true, Total: 9, Offline: true, At: at, Redeem: Redeem{Mode: RedeemPoints, Points: 7}}},
 		{CallAmend, `{` + ctx + `,"basket":{"total":5},"redeem":{"points":1}}`,
 			Request{Terminal: "T1", Store: "S1", Cashier: "C1", HasBasket: true, Total: 5, Redeem: Redeem{Mode: RedeemPoints, Points: 1}}},
 		{CallConfirm, `{` + ctx + `,"receipt":{"number":"7","shift":"2"},"at":"2025-11-20T05:01:05.5-02:30","redeemed":0,"payable":5}`,

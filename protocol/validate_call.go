@@ -68,10 +68,12 @@ func (v *validator) requiredSale(r *Request) {
 	switch {
 	case r.Call == CallRedeem && r.Redeem.Mode == RedeemNone:
 		v.refuse(InvalidRequest, "redeem", sayMissing)
-	case r.Call == CallAccrue && r.Redeem.Mode != RedeemNone:
-		v.refuse(InvalidRequest, "redeem", "an accrual spends nothing")
+	case r.Call == CallAccrue && r.Redeem.Mode != RedeemNone && !r.Offline:
+		v.refuse(InvalidRequest, "redeem", "an accrual spends nothing, unless it is offline")
 	case r.Offline && !r.At.Set:
 		v.refuse(InvalidRequest, "at", "an offline receipt says when it was")
+	case r.Offline && r.Edge == EdgeHTTP && (r.Redeem.Mode == RedeemMax || r.Redeem.Partial):
+		v.refuse(InvalidRequest, "redeem", "an offline receipt says how many points it has taken: {\"points\": n}")
 	}
 }
 

@@ -55,6 +55,10 @@ type Facts struct {
 	NoRedeem bool
 	NoEarn   bool
 
+	// Agreed says that the office books an offline receipt: it has agreed to the
+	// points that were spent, whatever the programme's limit for that.
+	Agreed bool
+
 	Available int64 // spendable points, hundredths; negative counts as zero
 
 	AssignedTier  string // by hand; a floor until AssignedUntil

@@ -8,7 +8,7 @@ func (c *compiler) redeem(o object) {
 	if n == nil {
 		return
 	}
-	b, ok := c.object("redeem", n, "with", "mode", "cap", "cap_of", "caps", "never", "line_floor")
+	b, ok := c.object("redeem", n, "with", "mode", "cap", "cap_of", "caps", "never", "line_floor", "offline")
 	if !ok {
 		return
 	}
@@ -25,6 +25,7 @@ func (c *compiler) redeem(o object) {
 	if v, ok := b.money("line_floor", 0); ok {
 		r.floor = v
 	}
+	c.offline(b)
 	list := b.list("caps")
 	if len(list) > maxRules {
 		c.fail("redeem.caps", "up to %d caps; join some of their goods", maxRules)
@@ -50,6 +51,34 @@ func (c *compiler) identification(b object) {
 		default:
 			c.fail(item("redeem.with", i), "choose from code, card and id; a phone number or e-mail only names a member, and then earns only")
 		}
+	}
+}
+
+// offline reads how many points may be spent at a till that is cut off. The
+// bound per day is a must: a till can print any number of receipts meanwhile.
+func (c *compiler) offline(b object) {
+	n := b.get("offline")
+	if n == nil {
+		return
+	}
+	o, ok := c.object(b.at("offline"), n, "per_receipt", "per_day")
+	if !ok {
+		return
+	}
+	l := &c.p.redeem.offline
+	if !o.has("per_day") {
+		c.fail(o.path, "say how many points a member may spend in a day while tills are cut off: per_day: 1000")
+		return
+	}
+	if l.perDay, ok = o.decimal("per_day", 2, 1, MaxAmount); !ok {
+		return
+	}
+	l.perReceipt = l.perDay
+	if !o.has("per_receipt") {
+		return
+	}
+	if l.perReceipt, ok = o.decimal("per_receipt", 2, 1, MaxAmount); ok && l.perReceipt > l.perDay {
+		c.fail(o.at("per_receipt"), "no receipt gets past per_day; lower this or raise that")
 	}
 }
 

@@ -195,7 +195,7 @@ func (r *guardRule) code() protocol.Code {
 // field is what of the request passes the limit.
 func (r *guardRule) field() string {
 	if r.what == watchRedeemed {
-		return "redeem.points"
+		return redeemPoints
 	}
 	return ""
 }

@@ -19,6 +19,9 @@ func (j *judge) redeemed() bool {
 		}
 		return true
 	}
+	if wants && j.r.Offline {
+		return j.redeemedOffline(asked)
+	}
 	if !j.p.redeem.present {
 		if wants && asked.Mode == protocol.RedeemPoints && !asked.Partial {
 			return j.refuse(protocol.RedeemNotAllowed, "the programme lets nobody pay with points")
@@ -45,7 +48,13 @@ func (j *judge) redeemed() bool {
 	default:
 		return j.refuse(protocol.InsufficientPoints, "the member has fewer points")
 	}
-	j.d.RedeemedMoney = j.p.Money(take)
+	return j.take(take, asked)
+}
+
+// take takes points and spreads them over the lines. It reports whether the
+// decision stands.
+func (j *judge) take(points int64, asked protocol.Redeem) bool {
+	j.d.RedeemedMoney = j.p.Money(points)
 	j.d.Redeemed = j.p.Price(j.d.RedeemedMoney)
 	if asked.Mode == protocol.RedeemPoints && j.d.Redeemed < asked.Points {
 		if !asked.Partial { // the number is exact, and a part of it would buy nothing
@@ -58,6 +67,58 @@ func (j *judge) redeemed() bool {
 	Spread(j.d.RedeemedMoney, j.weights, j.caps, j.money)
 	return true
 }
+
+// redeemedOffline decides about points that a till has taken while it was cut
+// off. The receipt is printed: they are taken as they stand there or not at
+// all, and the balance is not asked, because what is missing is owed. The
+// shop's limit bounds that risk; identification, goods and caps the till could
+// look at by itself.
+func (j *judge) redeemedOffline(asked protocol.Redeem) bool {
+	limit := j.p.redeem.offline
+	allowed := j.p.Points(j.spendable())
+	left := min(limit.perReceipt, max(limit.perDay-j.f.counted(offlineKey, j.offlineDay()), 0))
+	most := allowed
+	if !j.f.Agreed {
+		most = min(most, left)
+	}
+	j.d.MaxRedeem = j.p.Price(j.p.Money(most))
+	switch {
+	case !j.p.redeem.present:
+		return j.refuse(protocol.RedeemNotAllowed, "the programme lets nobody pay with points")
+	case asked.Mode != protocol.RedeemPoints:
+		return j.refuse(protocol.RedeemNotAllowed, "a receipt from a till that was cut off says how many points it has taken")
+	case limit.perDay == 0 && !j.f.Agreed:
+		return j.refuse(protocol.RedeemNotAllowed, "the programme lets a till that is cut off take no points")
+	case asked.Points > allowed:
+		return j.refuse(protocol.RedeemNotAllowed, "the programme allows fewer points on this receipt")
+	case asked.Points > most:
+		j.d.Field = redeemPoints
+		return j.refuse(protocol.LimitExceededAmount, "the programme lets a till that is cut off take fewer points")
+	}
+	asked.Partial = false
+	if !j.take(asked.Points, asked) {
+		return false
+	}
+	if limit.perDay > 0 && j.d.Redeemed > 0 {
+		day := j.offlineDay()
+		j.d.Counts = append(j.d.Counts, CountChange{Count: Count{
+			Key: offlineKey, Bucket: day, Value: j.d.Redeemed, Until: day + maxWindow + 1,
+		}})
+	}
+	return true
+}
+
+// offlineKey is the counter of the points that a member has spent on offline
+// receipts of a day. It is kept for as long as any programme may let a receipt
+// be late ([Program.Backdate]), or one that comes later would find it empty.
+var offlineKey = CountKey("redeemed offline")
+
+// offlineDay is the day that an offline receipt counts for: its own, local. A
+// till that was cut off for a weekend posts all of it on Monday.
+func (j *judge) offlineDay() int32 { return j.days.moment(j.at).day }
+
+// redeemPoints is the request's field that says how many points to redeem.
+const redeemPoints = "redeem.points"
 
 // tooWeak says why this caller can't spend this member's points; "" if they
 // can.

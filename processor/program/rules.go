@@ -264,4 +264,13 @@ type redeemRules struct {
 	caps     []spendCap
 	never    int
 	floor    int64
+	offline  offlineLimit
+}
+
+// offlineLimit is how many points a till that is cut off may take without
+// asking, hundredths: the risk that the shop bears, because the member may not
+// have them. Zeros: none.
+type offlineLimit struct {
+	perReceipt int64
+	perDay     int64 // of a member, by the receipts' own days
 }

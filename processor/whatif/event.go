@@ -14,7 +14,7 @@ import (
 func (r *replay) happen(m *member, event string) error {
 	op := &r.op
 	r.receipt(op, 0)
-	r.know(m, op)
+	r.know(m, op, 0)
 	f := &r.facts
 	r.tellPerson(f, m)
 	f.Identified, f.SpendByID = protocol.ByID, false

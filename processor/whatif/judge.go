@@ -17,7 +17,7 @@ func (r *replay) judge(m *member) figures {
 	op := &r.op
 	wish := r.wish(op)
 	r.receipt(op, wish)
-	r.know(m, op)
+	r.know(m, op, wish)
 	d := &r.decision
 	program.Evaluate(r.q.Draft, &r.facts, &r.request, op.At, d)
 	if !d.Code.OK() && wish > 0 {
@@ -51,6 +51,7 @@ func (r *replay) receipt(op *ledger.Operation, wish int64) {
 	q.Terminal, q.Store, q.Cashier, q.Channel = op.Terminal, op.Store, op.Cashier, op.Channel
 	q.Total, q.HasBasket = op.Total, true
 	q.Redeem = protocol.Redeem{}
+	q.Offline = op.Offline && op.Kind == ledger.KindAccrue
 	if wish > 0 {
 		q.Redeem = protocol.Redeem{Mode: protocol.RedeemPoints, Points: wish, Partial: true}
 	}
@@ -65,12 +66,13 @@ func (r *replay) receipt(op *ledger.Operation, wish int64) {
 }
 
 // know fills the facts about the member and the place, as the switch does.
-func (r *replay) know(m *member, op *ledger.Operation) {
+func (r *replay) know(m *member, op *ledger.Operation, wish int64) {
 	f := &r.facts
 	zone, group, partner := r.place(op)
 	*f = program.Facts{
 		Present:    true,
-		NoRedeem:   op.Kind == ledger.KindAccrue,
+		NoRedeem:   op.Kind == ledger.KindAccrue && wish == 0,
+		Agreed:     op.Target != 0, // the office has booked it, and would have
 		Available:  points{a: m.draft, now: op.Time}.spendable(),
 		StoreGroup: group,
 		Partner:    partner,

@@ -20,7 +20,7 @@ currency: KZT
 timezone: Asia/Almaty
 lots: {active_after: 2d, expires_after: 3d}
 earn: {rules: [{name: base, give: {percent: 7}}, {name: gift, give: {points: 3, per: receipt}, lot: {expires_after: 1d}}]}
-redeem: {with: [code, card], cap: 70}
+redeem: {with: [code, card], cap: 70, offline: {per_receipt: 60, per_day: 90}}
 holds: {default: 15m, max: 24h, late_confirm: deficit}
 `,
 	"rich": `
@@ -43,7 +43,7 @@ discounts:
   rules:
     - {name: cakes, goods: {category: [cake]}, give: {percent: 10}}
     - {name: loyal, when: {spent: {within: 30d, above: 2000}}, give: {minus: 5, per: receipt}}
-redeem: {with: [code, card], cap: 60, caps: [{goods: {category: [cake]}, cap: 20}]}
+redeem: {with: [code, card], cap: 60, caps: [{goods: {category: [cake]}, cap: 20}], offline: {per_day: 100}}
 `,
 	"club": `
 program: club
@@ -192,7 +192,21 @@ func (w *week) buy(call protocol.Call) protocol.Request {
 	if call != protocol.CallAccrue && w.draw("spends", 0, 2) > 0 {
 		r.Redeem = protocol.Redeem{Mode: protocol.RedeemPoints, Points: w.draw("points", 1, 20_000), Partial: true}
 	}
+	if call == protocol.CallAccrue && w.draw("cut off", 0, 2) == 0 {
+		w.cutOff(&r)
+	}
 	return r
+}
+
+// cutOff makes a purchase one of a till that was cut off at the time, and which
+// may have taken points that the member doesn't have.
+func (w *week) cutOff(r *protocol.Request) {
+	ago := time.Duration(w.draw("hours ago", 0, 71)) * time.Hour
+	r.Offline = true
+	r.At = protocol.Time{Unix: w.clock.Load() - int64(ago), Offset: 5 * 3600, Set: true}
+	if w.draw("takes", 0, 2) > 0 {
+		r.Redeem = protocol.Redeem{Mode: protocol.RedeemPoints, Points: w.draw("taken", 1, 8000)}
+	}
 }
 
 // booked reports whether an answer tells of something booked; what is parked

@@ -144,7 +144,10 @@ func (r *replay) sell(m *member) error {
 	r.book()
 	p := points{a: m.draft, now: op.Time}
 	p.extend(r.decision.ExtendTo)
-	s.pins, _ = p.spend(f.points, s.pins)
+	var missing int64
+	if s.pins, missing = p.spend(f.points, s.pins); missing > 0 {
+		p.owe(missing) // an offline receipt: the goods are gone
+	}
 	r.named = r.rules(r.named[:0])
 	return r.sold(m, s, more, r.named)
 }

@@ -192,7 +192,9 @@ func (r *mapper) body() {
 	case protocol.CallAccrue:
 		r.basket()
 		req.Offline = req.ISO.MTI[:3] == "022"
-		req.ISO.Advice = req.Offline
+		if req.ISO.Advice = req.Offline; req.Offline {
+			r.took()
+		}
 	case protocol.CallConfirm:
 		r.target()
 		r.basket()
@@ -214,6 +216,20 @@ func (r *mapper) body() {
 		default:
 			r.refuse(70, NotSupported)
 		}
+	}
+}
+
+// took reads how many points a till that was cut off has taken: what the
+// receipt shows (DE61 02), else what DE48 asks for. Fewer are not fine any more.
+func (r *mapper) took() {
+	req := r.req
+	req.Redeem.Partial = false
+	if !req.Printed.HasRedeemed {
+		return
+	}
+	req.Redeem = protocol.Redeem{}
+	if req.Printed.Redeemed > 0 {
+		req.Redeem = protocol.Redeem{Mode: protocol.RedeemPoints, Points: req.Printed.Redeemed}
 	}
 }
 

@@ -106,6 +106,40 @@ func TestConfirmAndOfflineAccrual(t *testing.T) {
 	require.True(t, x.Request.Offline)
 	require.True(t, x.Request.ISO.Advice)
 	require.Equal(t, protocol.ByEmail, x.Request.Member.Kind)
+	require.Equal(t, protocol.Redeem{}, x.Request.Redeem)
+}
+
+// TestPointsTakenOffline: what the receipt shows counts, else what the till
+// asked for; fewer are not fine when it is printed.
+func TestPointsTakenOffline(t *testing.T) {
+	exactly := func(points int64) protocol.Redeem {
+		return protocol.Redeem{Mode: protocol.RedeemPoints, Points: points}
+	}
+	for _, c := range []struct {
+		mti, asked, printed string
+		want                protocol.Redeem
+	}{
+		{"0220", "5000", "", exactly(5000)},
+		{"0220", "5000", "4000", exactly(4000)},
+		{"0220", "0", "4000", exactly(4000)},
+		{"0221", "MAX", "4000", exactly(4000)},
+		{"0220", "5000", "0", protocol.Redeem{}},
+		{"0220", "MAX", "", protocol.Redeem{Mode: protocol.RedeemMax}},
+	} {
+		x, fault := read(t, Profile{}, func(t testing.TB, m *Message) {
+			set(t, m, c.mti, common(map[int]string{3: "000000", 4: "50000"}))
+			loyalty(t, m, TagIdentifierKind, "CARD", TagIdentifier, "AB-77", TagRedeem, c.asked, TagPartial, "Y")
+			if c.printed != "" {
+				var printed TLVs
+				require.NoError(t, printed.Add(TagRedeemed, c.printed).Into(m, 61))
+			}
+		})
+		require.Equal(t, Fault{}, fault)
+		require.Equal(t, protocol.CallAccrue, x.Request.Call)
+		require.Equal(t, c.want, x.Request.Redeem, "%+v", c)
+		code, field, detail := protocol.Validate(&x.Request)
+		require.True(t, code.OK(), "%s %s", field, detail)
+	}
 }
 
 // TestPrecedence: DE48 02 wins over DE2, DE48 05 over DE37, lines over the sum
