@@ -178,13 +178,17 @@ func (l *Ledger) pebbleOptions(readOnly bool) *pebble.Options {
 		CacheSize:                   l.o.CacheBytes,
 		MemTableSize:                uint64(l.o.MemTableBytes),
 		MemTableStopWritesThreshold: 4,
-		L0CompactionThreshold:       4,
-		L0StopWritesThreshold:       64,
-		LBaseMaxBytes:               256 << 20,
-		BytesPerSync:                1 << 20,
-		CompactionConcurrencyRange:  func() (int, int) { return 1, 2 },
-		Logger:                      pebbleLogger{l},
-		EventListener:               l.listener(),
+		// Eight flushed tables before they are merged into the level below, twice
+		// Pebble's own number: the keys are spread evenly, so that each merge
+		// rewrites that level whole. What isn't there is told by filters, so that
+		// reads hardly notice (docs/performance.md).
+		L0CompactionThreshold:      8,
+		L0StopWritesThreshold:      64,
+		LBaseMaxBytes:              256 << 20,
+		BytesPerSync:               1 << 20,
+		CompactionConcurrencyRange: func() (int, int) { return 1, 2 },
+		Logger:                     pebbleLogger{l},
+		EventListener:              l.listener(),
 	}
 	// Most reads of the hot path look for what isn't there (a duplicate, a
 	// receipt, a sale): a filter answers those without touching a block.
