@@ -39,11 +39,11 @@ type Options struct {
 	// that must be read again after a crash is at most four of them.
 	MemTableBytes int64
 	// HotAccounts bounds the decoded accounts that all shards keep, counted
-	// in accounts of up to 1 KiB: 100,000 by default. A larger one counts as
+	// in accounts of up to 1 KiB: 500,000 by default. A larger one counts as
 	// several.
 	HotAccounts int
 	// LinkCache bounds the identifiers that are kept in memory with what they
-	// lead to: 500,000 by default, some 80 bytes each. Negative for none.
+	// lead to: 2,000,000 by default, some 110 bytes each. Negative for none.
 	LinkCache int
 	// MinFreeDisk is the room below which nothing is accepted any more, in
 	// bytes: 1 GiB by default, enough for the memtables and a compaction;
@@ -101,8 +101,8 @@ func (o Options) withDefaults() (Options, error) {
 	set(&o.InFlight, 4)
 	set(&o.CacheBytes, 256<<20)
 	set(&o.MemTableBytes, 64<<20)
-	set(&o.HotAccounts, 100_000)
-	set(&o.LinkCache, 500_000)
+	set(&o.HotAccounts, 500_000)
+	set(&o.LinkCache, 2_000_000)
 	set(&o.MinFreeDisk, 1<<30)
 	set(&o.WindowRecords, 1000)
 	set(&o.WindowAge, time.Minute)
