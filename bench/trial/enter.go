@@ -35,6 +35,8 @@ const (
 	projectFigure = "projection into PostgreSQL"
 	copyFigure    = "bare COPY of the same rows"
 	indexFigure   = "COPY of the same rows into the same indexes"
+
+	overIndexFigure = "projection ÷ COPY of the same rows into the same indexes"
 )
 
 func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

@@ -8,7 +8,7 @@
 // everything that it is compared with. [Day] plays a described shop's day: for
 // throughput, at a row of rates, for the highest rate that keeps a promise, or
 // for as long as one likes. [Stream] lets Kafka and PostgreSQL follow on the
-// same processors.
+// same processors. [Projection] brings a journal into PostgreSQL, beside COPY.
 //
 // Whatever the mode, at the end the servers are stopped and their books are
 // proved: by the server's own command, and against the bench's own books.
@@ -33,6 +33,7 @@ const (
 	Goals Mode = iota
 	Day
 	Stream
+	Projection
 )
 
 // Options describe a trial.
@@ -111,7 +112,7 @@ func (o *Options) Validate() error {
 	check(o.Within == 0 || o.Keep > 0 && o.Keep < 100, "a promise is about a percentile between 0 and 100")
 	check(o.Soak >= 0 && o.Soak <= 7*24*time.Hour, "a soak lasts at most a week")
 	check(o.Soak == 0 || o.At >= 0.05 && o.At <= 1, "a soak runs at 0.05 to 1 of saturation")
-	if o.Mode != Goals {
+	if o.Mode == Day || o.Mode == Stream {
 		check(o.Day != nil, "a day must be described")
 	}
 	if o.Day != nil {
@@ -170,6 +171,8 @@ func (o *Options) Expected() time.Duration {
 		return setup + all*time.Duration(o.Repeats) + o.Soak + 10*time.Second
 	case Stream:
 		return setup + time.Duration(o.Repeats)*4*each + 10*time.Second
+	case Projection:
+		return fillTime(rowMembers) + o.Length + time.Duration(o.Repeats)*(2*each+o.short()+time.Second) + 10*time.Second
 	}
 	if o.Small > 0 {
 		setup += fillTime(o.Small)

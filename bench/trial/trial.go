@@ -54,6 +54,8 @@ func Run(ctx context.Context, o Options) (rep *report.Report, err error) {
 		err = t.playDay(ctx)
 	case Stream:
 		err = t.followStream(ctx)
+	case Projection:
+		err = t.measureProjection(ctx)
 	}
 	if err == nil {
 		t.doubts()

@@ -22,7 +22,7 @@ type call struct {
 	services   bool // start a PostgreSQL, and a Kafka where the mode needs one
 }
 
-const about = `usage: tillbench [goals|day|stream] [flags]
+const about = `usage: tillbench [goals|day|stream|projection] [flags]
 
 Measures tillgate in one run on one machine. It starts the server itself, on a
 data directory of its own, which it removes, and proves the books at the end.
@@ -36,6 +36,8 @@ goals   the table of goals, each figure beside its baseline: durable
 day     a described shop's day: throughput, latency at a row of rates, the
         highest rate that keeps a promise (--keep), and for long (--soak)
 stream  the day while Kafka and PostgreSQL follow on the same processors
+projection
+        a day's journal into an empty PostgreSQL, beside COPY of the same rows
 
 Without --seconds, --repeats and --members goals takes about ten minutes, with
 --quick less than two. A goal that is missed is a result: the exit code is 0.
@@ -69,9 +71,9 @@ func parse(args []string, out io.Writer) (*call, error) {
 	p := &parser{c: &call{}, fs: pflag.NewFlagSet("tillbench", pflag.ContinueOnError)}
 	p.flags(out)
 	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
-		mode, ok := map[string]trial.Mode{"goals": trial.Goals, "day": trial.Day, "stream": trial.Stream}[args[0]]
+		mode, ok := map[string]trial.Mode{"goals": trial.Goals, "day": trial.Day, "stream": trial.Stream, "projection": trial.Projection}[args[0]]
 		if !ok {
-			return nil, fmt.Errorf("%q is none of goals, day and stream", args[0])
+			return nil, fmt.Errorf("%q is none of goals, day, stream and projection", args[0])
 		}
 		p.c.Mode, args = mode, args[1:]
 	}
@@ -122,7 +124,8 @@ func (p *parser) finish() error {
 	c.Repeats, c.Steps = p.repBy, p.stepsBy
 	if c.Mode == trial.Goals {
 		c.Small = p.smallBy
-	} else {
+	}
+	if c.Mode == trial.Day || c.Mode == trial.Stream {
 		p.otherwise("repeats", func() { c.Repeats = 1 })
 	}
 	if p.quick {
@@ -175,7 +178,7 @@ func (p *parser) readEdge() error {
 }
 
 func (p *parser) readDay() (err error) {
-	if p.c.Mode == trial.Goals {
+	if p.c.Mode != trial.Day && p.c.Mode != trial.Stream {
 		return nil
 	}
 	document := day.Weekday

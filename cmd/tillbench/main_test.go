@@ -87,6 +87,18 @@ func TestDayIsRead(t *testing.T) {
 	require.InDelta(t, 0.7, c.At, 1e-9)
 }
 
+// The projection's day is its own: what describes one is not read.
+func TestProjectionIsAMode(t *testing.T) {
+	c, err := parse([]string{"projection", "--seconds", "4"}, &bytes.Buffer{})
+	require.NoError(t, err)
+	require.Equal(t, trial.Projection, c.Mode)
+	require.Nil(t, c.Day)
+	require.Equal(t, repeats, c.Repeats)
+	code, _, says := run(t, "projection", "--quick", "--services=false", "--data", t.TempDir(), "--binary", "/bin/true")
+	require.Equal(t, exitFailed, code)
+	require.Contains(t, says, "needs PostgreSQL")
+}
+
 func TestPeerIsASubcommand(t *testing.T) {
 	code, out, _ := run(t, "peer", "echo")
 	require.Equal(t, exitDone, code, "it ends with its input")

@@ -136,3 +136,19 @@ func TestStream(t *testing.T) {
 	require.Positive(t, last.Projected)
 	require.Contains(t, strings.Join(rep.Notes, "\n"), "PostgreSQL")
 }
+
+// The projection by itself, beside COPY, and PostgreSQL's books are proved.
+func TestProjection(t *testing.T) {
+	o := options(t)
+	o.Mode = trial.Projection
+	o.Databases = func(context.Context) (string, error) { return servicetest.Database(t), nil }
+	rep, err := trial.Run(t.Context(), o)
+	require.NoError(t, err)
+	require.Empty(t, rep.Failures)
+	require.Len(t, rep.Goals, 1)
+	require.NotEqual(t, report.NotMeasured, rep.Goals[0].Verdict())
+	for _, f := range rep.Figures {
+		require.Positive(t, f.Values.Least(), f.Name)
+	}
+	require.Contains(t, strings.Join(rep.Notes, "\n"), "0 records behind the ledger: the same as the ledger")
+}

@@ -22,6 +22,8 @@ const (
 	// pgUser is the only role and pgDatabase the database of StartPostgres.
 	pgUser     = "tillgate"
 	pgDatabase = "tillgate"
+	// leastBuffers is in MiB.
+	leastBuffers = 64
 	// pgAttempts bounds the starts of one StartPostgres: a port that was taken
 	// between the look and the use, and the crashed server's last children.
 	pgAttempts = 40
@@ -38,6 +40,9 @@ type PostgresOptions struct {
 	// Volatile gives up durability against a crash of the machine (not of the
 	// server) for speed: for tests.
 	Volatile bool
+	// BufferMiB is the memory for the database's pages: what a test or a trial
+	// needs, unless more is said. 64 MiB.
+	BufferMiB int
 	// Logf receives what a person should know, such as another directory than
 	// the one asked for; nil drops it.
 	Logf func(format string, args ...any)
@@ -321,7 +326,7 @@ func (p *Postgres) settings() []string {
 		"listen_addresses=127.0.0.1",
 		"unix_socket_directories=" + socket,
 		"max_connections=200", // a test binary per core, each with its pools
-		"shared_buffers=64MB",
+		fmt.Sprintf("shared_buffers=%dMB", max(leastBuffers, p.options.BufferMiB)),
 		"huge_pages=off",
 		"timezone=UTC",
 		"log_timezone=UTC",
