@@ -216,7 +216,7 @@ func (r *Reconciler) Followers(expected bool) []ledger.Follower {
 		if p == nil {
 			return nil, errNoDatabase
 		}
-		return p.Projected()
+		return p.Kept()
 	}}
 	var all []ledger.Follower
 	if r.publisher != nil {

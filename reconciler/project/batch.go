@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -25,8 +26,7 @@ type batch struct {
 	profiles map[ledger.AccountID]profile
 	offsets  map[int]int64
 	verdicts map[string]int
-	moves    []move           // set by close
-	op       ledger.Operation // decoded into, record by record
+	moves    []move // set by close
 }
 
 // move is how far a batch brings a partition.
@@ -148,11 +148,11 @@ func (p *Projector) accept(s *state, b *batch, d *Delivery) {
 			p.m.stopped(err)
 			p.o.Logger.Error("a partition of the stream stops", "partition", n, "cause", err.Error())
 			s.stop(n, err, p.o.Again)
-			p.setTrouble(err)
+			p.stopped(n, err)
 		case at.stuck != nil && at.sequence > before:
 			p.o.Logger.Warn("a partition of the stream goes on", "partition", n, "sequence", at.sequence)
 			s.goOn(n)
-			p.setTrouble(s.stuck())
+			p.stopped(n, nil)
 		}
 	}
 	for i := range d.Profiles {
@@ -184,9 +184,8 @@ func (b *batch) add(r *stream.Record) error {
 	case sequence != at.sequence+1:
 		return &GapError{Partition: n, Want: at.sequence + 1, Got: sequence}
 	}
-	op := &b.op
-	*op = ledger.Operation{}
-	if err := ledger.DecodeOperation(r.Data, op); err != nil {
+	op := &b.s.op
+	if err := b.s.decoder.Operation(r.Data, op); err != nil {
 		return fmt.Errorf("record %s can't be read: %w", r.ID, err)
 	}
 	if op.ID != r.ID {
@@ -243,7 +242,7 @@ func (b *batch) member(op *ledger.Operation) {
 		m = &member{}
 		b.members[op.Account] = m
 	}
-	m.merchant = op.Merchant
+	m.merchant = strings.Clone(op.Merchant)
 	m.wanted = op.ID.Sequence()
 	switch op.Kind {
 	case ledger.KindEnrol:
@@ -281,34 +280,34 @@ func (p *Projector) addProfile(b *batch, in *stream.Profile) {
 }
 
 // memberRows stages what was gathered about members and their profiles: one
-// row each, as an upsert needs.
+// row for each member, as an upsert needs.
 func (b *batch) memberRows() {
-	t := b.tables.members
 	for id, m := range b.members {
-		t.begin()
-		t.accountID(id)
-		t.text(m.merchant)
-		t.boolean(m.registered)
-		t.boolean(m.erased)
-		t.accountID(m.into)
-		t.timestamp(m.created)
-		t.timestamp(m.joined)
-		t.bigint(int64(m.wanted))
-		t.end()
+		p, known := b.profiles[id]
+		memberRow(b.tables.members, id, m, p, known)
 	}
-	t = b.tables.profiles
 	for id, p := range b.profiles {
-		t.begin()
-		t.accountID(id)
-		t.text("")
-		t.boolean(false)
-		t.boolean(false)
-		if p.json == nil {
-			t.null()
-		} else {
-			t.jsonb(p.json)
+		if b.members[id] == nil {
+			memberRow(b.tables.members, id, &member{}, p, true)
 		}
-		t.bigint(int64(p.asOf))
-		t.end()
 	}
+}
+
+func memberRow(t *copyTable, id ledger.AccountID, m *member, p profile, known bool) {
+	t.begin()
+	t.accountID(id)
+	t.text(m.merchant)
+	t.boolean(m.registered)
+	t.boolean(m.erased)
+	t.accountID(m.into)
+	t.timestamp(m.created)
+	t.timestamp(m.joined)
+	t.bigint(int64(m.wanted))
+	if known && p.json != nil {
+		t.jsonb(p.json)
+	} else {
+		t.null()
+	}
+	t.bigint(int64(p.asOf))
+	t.end()
 }

@@ -19,34 +19,38 @@ import (
 //
 // pgx's CopyFrom would do the same through a []any per row; with seventy
 // columns that is most of the projector's time.
+//
+// Rows that are new by the rule of the sequence go straight into their table:
+// COPY fills pages, and writes the log, for many rows at once, where INSERT does
+// it row by row. Only what must be merged with rows that may be there takes the
+// way through a temporary table.
 type copyTable struct {
-	stage    string // the temporary table
-	target   string
-	columns  []string
-	conflict string // appended to the INSERT
-	into     string // the INSERT … SELECT
-	buf      []byte
-	rows     int
-	fields   int // of the open row
-	lens     int // where the open row's count stands
+	target  string
+	columns []string
+	stage   string // the temporary table; "" without a conflict clause
+	copy    string // the COPY
+	into    string // the INSERT … SELECT; "" without a conflict clause
+	buf     []byte
+	rows    int
+	fields  int // of the open row
+	lens    int // where the open row's count stands
 }
 
 var copyHeader = []byte("PGCOPY\n\xff\r\n\x00\x00\x00\x00\x00\x00\x00\x00\x00")
 
-// newCopyTable prepares the staging of rows for target. The conflict clause
-// is appended to the INSERT.
+// newCopyTable prepares rows for target. With a conflict clause they are staged
+// and inserted with it, one row for each key.
 func newCopyTable(target string, columns []string, conflict string) *copyTable {
-	t := &copyTable{target: target, columns: columns, conflict: conflict}
-	t.restage("stage_" + target)
+	t := &copyTable{target: target, columns: columns}
+	list, first := strings.Join(t.columns, ", "), target
+	if conflict != "" {
+		t.stage = "stage_" + target
+		t.into = fmt.Sprintf("INSERT INTO %s (%s) SELECT %s FROM %s %s", target, list, list, t.stage, conflict)
+		first = t.stage
+	}
+	t.copy = fmt.Sprintf("COPY %s (%s) FROM STDIN (FORMAT binary)", first, list)
 	t.reset()
 	return t
-}
-
-// restage names the staging table, where a target has two.
-func (t *copyTable) restage(stage string) {
-	list := strings.Join(t.columns, ", ")
-	t.stage = stage
-	t.into = fmt.Sprintf("INSERT INTO %s (%s) SELECT %s FROM %s %s", t.target, list, list, stage, t.conflict)
 }
 
 func (t *copyTable) reset() {
@@ -55,26 +59,31 @@ func (t *copyTable) reset() {
 }
 
 // createStage is the SQL of the temporary table; it lives as long as the
-// connection and is emptied by each commit.
+// connection and is emptied by each commit. It is "" where none is needed.
 func (t *copyTable) createStage() string {
+	if t.stage == "" {
+		return ""
+	}
 	return fmt.Sprintf("CREATE TEMPORARY TABLE %s ON COMMIT DELETE ROWS AS SELECT %s FROM %s WITH NO DATA;\n",
 		t.stage, strings.Join(t.columns, ", "), t.target)
 }
 
-// flush copies what was collected into the staging table and from there, in
-// one statement, into the target.
+// flush copies what was collected into the target, or into the staging table
+// and from there, in one statement, into the target.
 func (t *copyTable) flush(ctx context.Context, tx pgx.Tx) error {
 	if t.rows == 0 {
 		return nil
 	}
 	body := io.MultiReader(bytesReader(t.buf), strings.NewReader("\xff\xff"))
-	sql := fmt.Sprintf("COPY %s (%s) FROM STDIN (FORMAT binary)", t.stage, strings.Join(t.columns, ", "))
-	tag, err := tx.Conn().PgConn().CopyFrom(ctx, body, sql)
+	tag, err := tx.Conn().PgConn().CopyFrom(ctx, body, t.copy)
 	if err != nil {
-		return fmt.Errorf("copying into %s: %w", t.stage, err)
+		return fmt.Errorf("copying rows of %s: %w", t.target, err)
 	}
 	if int(tag.RowsAffected()) != t.rows {
-		return fmt.Errorf("copying into %s: %d rows of %d arrived", t.stage, tag.RowsAffected(), t.rows)
+		return fmt.Errorf("copying rows of %s: %d rows of %d arrived", t.target, tag.RowsAffected(), t.rows)
+	}
+	if t.into == "" {
+		return nil
 	}
 	if _, err := tx.Exec(ctx, t.into); err != nil {
 		return fmt.Errorf("inserting into %s: %w", t.target, err)
@@ -144,6 +153,10 @@ func (t *copyTable) bytea(b []byte) {
 }
 
 func (t *copyTable) text(s string) {
+	if s == "" { // as most are
+		t.length(0)
+		return
+	}
 	s = storable(s)
 	t.length(len(s))
 	t.buf = append(t.buf, s...)

@@ -5,8 +5,10 @@ import (
 	"time"
 )
 
-// flow makes batches of what a source delivers and commits them, one behind
-// the other: while PostgreSQL works on one the next is decoded and gathered.
+// flow is a lane: it makes batches of what a source delivers of its partitions
+// and commits them, one behind the other: while PostgreSQL works on one the next
+// is decoded and gathered. Lanes share nothing: an account, with its records
+// and profiles, belongs to one partition.
 type flow struct {
 	p          *Projector
 	s          *state
@@ -18,24 +20,46 @@ type flow struct {
 	committed chan error
 }
 
-// deliver hands deliveries over and blocks while the projector is busy.
-func (f *flow) deliver(ctx context.Context) func(Delivery) error {
-	return func(d Delivery) error {
+// route hands deliveries over to the lanes of their partitions and blocks while
+// a lane is busy.
+func route(ctx context.Context, lanes []*flow) func(Delivery) error {
+	send := func(partition int, d Delivery) error {
 		select {
-		case f.deliveries <- d:
+		case lanes[partition%len(lanes)].deliveries <- d:
 			return nil
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 	}
+	return func(d Delivery) error {
+		switch {
+		case len(d.Records) > 0:
+			return send(d.Records[0].ID.Partition(), d)
+		case d.Next > 0:
+			return send(d.ProfilePartition, d)
+		}
+		// Profiles of any partitions.
+		parts := make([]Delivery, len(lanes))
+		for _, p := range d.Profiles {
+			to := &parts[p.AsOf.Partition()%len(lanes)]
+			to.Profiles = append(to.Profiles, p)
+		}
+		for n, part := range parts {
+			if err := send(n, part); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 }
 
-// run projects until something fails; over says that the source has ended.
-func (f *flow) run(ctx context.Context, ended <-chan error) (err error, over bool) {
+// run projects until something fails, or ctx ends.
+func (f *flow) run(ctx context.Context) (err error) {
+	defer f.finish()
 	for err == nil {
 		select {
-		case err = <-ended:
-			return err, true
+		case <-ctx.Done():
+			err = ctx.Err()
 		case d := <-f.deliveries:
 			err = f.batch(ctx, d)
 		case err = <-f.committed:
@@ -44,7 +68,7 @@ func (f *flow) run(ctx context.Context, ended <-chan error) (err error, over boo
 			err = f.s.stuck()
 		}
 	}
-	return err, false
+	return err
 }
 
 // batch gathers what is there, up to the bounds, and begins to commit it when

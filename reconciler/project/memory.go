@@ -16,14 +16,19 @@ type database interface {
 	close(ctx context.Context)
 }
 
-// open connects and reads where the projection stands.
-func (p *Projector) open(ctx context.Context) (database, *state, error) {
+// open connects, once for each lane, and reads where the projection stands.
+func (p *Projector) open(ctx context.Context) ([]database, *state, error) {
 	if p.o.Memory != nil {
 		s, err := p.o.Memory.load(p)
-		return p.o.Memory, s, err
+		return []database{p.o.Memory}, s, err
 	}
-	conn, s, err := p.connect(ctx)
-	return postgres{conn}, s, err
+	return p.connect(ctx)
+}
+
+func closeAll(ctx context.Context, all []database) {
+	for _, one := range all {
+		one.close(context.WithoutCancel(ctx))
+	}
 }
 
 // Memory takes the rows in place of PostgreSQL: the same batches, with the same
@@ -79,7 +84,7 @@ func (m *Memory) Rows() map[string][][]byte {
 func (m *Memory) load(p *Projector) (*state, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	s := &state{tables: [2]tables{newTables(), newTables()}, partitions: make([]partition, len(m.partitions))}
+	s := &state{partitions: make([]partition, len(m.partitions))}
 	for i := range m.partitions {
 		at := &s.partitions[i]
 		at.sequence, at.booked = m.partitions[i].sequence, m.partitions[i].booked

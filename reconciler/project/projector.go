@@ -19,6 +19,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -53,6 +55,11 @@ type Options struct {
 	// Larger ones gain nothing more (the COPY dominates by then) and lose
 	// more work when a connection breaks. 4,096 records, 4 MiB.
 	BatchRecords, BatchBytes int
+	// Connections to PostgreSQL take in rows beside each other, each those of
+	// partitions of its own: one connection is one process there, which is
+	// busy for longer than the decoding here. 1, 2, 4 or 8, which divide the
+	// partitions and the profile topic's alike; 2.
+	Connections int
 	// Linger is how long a batch waits for more after its first record, so
 	// that a quiet shop does not cost a transaction per receipt. 20 ms.
 	Linger time.Duration
@@ -68,9 +75,16 @@ type Options struct {
 	Registerer prometheus.Registerer
 }
 
+// maxConnections is the number of partitions of the profile topic at most.
+const maxConnections = 8
+
 func (o *Options) defaults() {
 	setDefault(&o.BatchRecords, 4096)
 	setDefault(&o.BatchBytes, 4<<20)
+	setDefault(&o.Connections, 2)
+	for o.Connections = min(o.Connections, maxConnections, o.Partitions); o.Connections&(o.Connections-1) != 0; {
+		o.Connections--
+	}
 	setDefault(&o.Linger, 20*time.Millisecond)
 	setDefault(&o.Timeout, time.Minute)
 	setDefault(&o.Pause, 2*time.Second)
@@ -101,13 +115,14 @@ type Projector struct {
 
 	mu      sync.Mutex
 	trouble error         // why it doesn't go on; nil while it does
+	stops   map[int]error // by partition, why that one doesn't
 	moved   chan struct{} // closed and replaced at each commit
 }
 
 // New makes a projector; nothing is connected before Run.
 func New(o Options) *Projector {
 	o.defaults()
-	p := &Projector{o: o, projected: make([]atomic.Uint64, o.Partitions), moved: make(chan struct{})}
+	p := &Projector{o: o, projected: make([]atomic.Uint64, o.Partitions), moved: make(chan struct{}), stops: map[int]error{}}
 	p.m = newMetrics(p, o.Registerer)
 	p.breaker = stream.Breaker("postgresql", o.Pause, o.Logger, p.m.open)
 	return p
@@ -151,26 +166,24 @@ func (p *Projector) Lag() (records uint64, ok bool) {
 	return records, true
 }
 
-// errUnknown says that the position is in a database that was not reached yet.
-var errUnknown = errors.New("PostgreSQL has not been reached yet")
-
-// Projected is, by partition, the newest sequence that is in PostgreSQL.
-func (p *Projector) Projected() ([]uint64, error) {
-	if !p.loaded.Load() {
-		return nil, errUnknown
-	}
-	at := make([]uint64, len(p.projected))
-	for i := range at {
-		at[i] = p.projected[i].Load()
-	}
-	return at, nil
-}
-
-// Trouble is why the projection does not go on, nil while it does.
+// Trouble is why the projection, or a partition of it, does not go on, nil while
+// all do.
 func (p *Projector) Trouble() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.trouble
+	if p.trouble != nil || len(p.stops) == 0 {
+		return p.trouble
+	}
+	return p.stops[slices.Min(slices.Collect(maps.Keys(p.stops)))]
+}
+
+// stopped notes why a partition does not go on, or with nil that it does.
+func (p *Projector) stopped(partition int, why error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.stops[partition] = why; why == nil {
+		delete(p.stops, partition)
+	}
 }
 
 func (p *Projector) setTrouble(err error) {
@@ -214,7 +227,7 @@ func (p *Projector) reached(marks []uint64) bool {
 
 // session connects, reads the position and projects until something fails.
 func (p *Projector) session(ctx context.Context) error {
-	var to database
+	var to []database
 	var state *state
 	_, err := p.breaker.Execute(func() (_ struct{}, err error) {
 		to, state, err = p.open(ctx)
@@ -223,25 +236,34 @@ func (p *Projector) session(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer to.close(context.WithoutCancel(ctx))
+	defer closeAll(ctx, to)
 	for i := range state.partitions {
 		p.projected[i].Store(state.partitions[i].sequence)
 	}
 	p.loaded.Store(true)
 	p.tell()
 	p.setTrouble(nil)
+	p.mu.Lock()
+	clear(p.stops)
+	p.mu.Unlock()
 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	f := &flow{p: p, s: state, to: to, deliveries: make(chan Delivery, 4), committed: make(chan error, 1)}
-	ended := make(chan error, 1)
-	go func() { ended <- p.o.Source.Follow(ctx, state.positions(), f.deliver(ctx)) }()
-	err, over := f.run(ctx, ended)
-	cancel()
-	if !over {
-		<-ended //nolint:errcheck // it was told to end; why the run ended is err
+	lanes := make([]*flow, len(to))
+	for i, s := range state.lanes(len(to)) {
+		lanes[i] = &flow{p: p, s: s, to: to[i], deliveries: make(chan Delivery, 4), committed: make(chan error, 1)}
 	}
-	f.finish()
+	// The first that ends, whichever it is, ends all, and its reason counts.
+	ended := make(chan error, len(lanes)+1)
+	var work sync.WaitGroup
+	from := state.positions()
+	for _, f := range lanes {
+		work.Go(func() { ended <- f.run(ctx) })
+	}
+	work.Go(func() { ended <- p.o.Source.Follow(ctx, from, route(ctx, lanes)) })
+	err = <-ended
+	cancel()
+	work.Wait()
 	return err
 }
 

@@ -11,15 +11,28 @@ import (
 	"tillgate/ledger"
 )
 
-// state is where the projection stands, as far as the open batch has come.
-// After a failure it is thrown away and read again from the database.
+// state is where the projection stands, as far as the open batches have come.
+// After a failure it is thrown away and read again from the database. Each lane
+// has its own, over partitions that no other lane touches.
 type state struct {
 	partitions []partition
 	profiles   []int64
 	behind     []ledger.AccountID
+	lane, of   int // this lane's are the partitions lane, lane+of, lane+2*of, …
 	tables     [2]tables
 	turn       int // which tables the open batch has
 	again      *time.Timer
+	decoder    ledger.Decoder
+	op         ledger.Operation // decoded into, record by record, for the room of its lists
+}
+
+// lanes divides what was read among so many lanes.
+func (s *state) lanes(n int) []*state {
+	all := make([]*state, n)
+	for i := range all {
+		all[i] = &state{partitions: s.partitions, lane: i, of: n, tables: [2]tables{newTables(), newTables()}}
+	}
+	return all
 }
 
 // partition is where one partition stands.
@@ -56,9 +69,9 @@ func (s *state) goOn(partition int) {
 	}
 }
 
-// stuck is why a partition waits, nil if none does.
+// stuck is why a partition of this lane waits, nil if none does.
 func (s *state) stuck() error {
-	for i := range s.partitions {
+	for i := s.lane; i < len(s.partitions); i += s.of {
 		if err := s.partitions[i].stuck; err != nil {
 			return err
 		}
@@ -74,9 +87,9 @@ func (s *state) retry() <-chan time.Time {
 	return s.again.C
 }
 
-// connect opens the one connection of the projector, brings the schema up to
-// date and reads where the projection stands.
-func (p *Projector) connect(ctx context.Context) (*pgx.Conn, *state, error) {
+// connect brings the schema up to date, opens a connection for each lane and
+// reads where the projection stands.
+func (p *Projector) connect(ctx context.Context) (to []database, s *state, err error) {
 	ctx, cancel := context.WithTimeout(ctx, p.o.Timeout)
 	defer cancel()
 	if !p.migrated {
@@ -85,28 +98,36 @@ func (p *Projector) connect(ctx context.Context) (*pgx.Conn, *state, error) {
 		}
 		p.migrated = true
 	}
-	conn, err := pgx.ConnectConfig(ctx, p.o.Config)
-	if err != nil {
-		return nil, nil, err
+	defer func() {
+		if err != nil {
+			closeAll(ctx, to)
+		}
+	}()
+	stages := newTables()
+	for range p.o.Connections {
+		conn, err := pgx.ConnectConfig(ctx, p.o.Config)
+		if err != nil {
+			return to, nil, err
+		}
+		to = append(to, postgres{conn})
+		if s == nil {
+			if s, err = p.load(ctx, conn); err != nil {
+				p.migrated = false // perhaps somebody has dropped the schema to have it built anew
+				return to, nil, err
+			}
+		}
+		if err := stages.prepare(ctx, conn); err != nil {
+			return to, nil, err
+		}
 	}
-	s, err := p.load(ctx, conn)
-	if err != nil {
-		// Perhaps somebody has dropped the schema to have it built anew.
-		p.migrated = false
-		conn.Close(context.WithoutCancel(ctx))
-		return nil, nil, err
-	}
-	return conn, s, nil
+	return to, s, nil
 }
 
 func (p *Projector) load(ctx context.Context, conn *pgx.Conn) (*state, error) {
 	if err := Bind(ctx, conn, p.o.Store, p.o.Partitions); err != nil {
 		return nil, err
 	}
-	s := &state{tables: [2]tables{newTables(), newTables()}, partitions: make([]partition, p.o.Partitions)}
-	if err := s.tables[0].createStages(ctx, conn); err != nil {
-		return nil, err
-	}
+	s := &state{partitions: make([]partition, p.o.Partitions)}
 	rows, err := conn.Query(ctx, "SELECT partition, sequence, coalesce((extract(epoch FROM booked_at) * 1000000)::bigint, 0), window_state FROM positions")
 	if err != nil {
 		return nil, err

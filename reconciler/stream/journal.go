@@ -27,8 +27,9 @@ type Profiles interface {
 // ReadChunk reads up to records or bytes (at least one record) after a
 // sequence, whichever bound comes first.
 func ReadChunk(j Journal, partition int, after uint64, records, bytes int) ([]Record, error) {
-	var out []Record
-	var arena []byte
+	const usual = 256 // bytes of a record
+	n := int(min(uint64(records), j.Synced(partition)-min(after, j.Synced(partition))))
+	out, arena := make([]Record, 0, n), make([]byte, 0, min(n*usual, bytes))
 	err := j.Journal(partition, after+1, func(id ledger.OpID, record []byte) bool {
 		at := len(arena)
 		arena = append(arena, record...)
