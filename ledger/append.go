@@ -237,6 +237,9 @@ func checkOperation(op *Operation) error {
 		if p := &op.Gifts[i].Part; p.Points <= 0 || outside(p.Points) || p.Active < 0 || p.Expires < 0 {
 			return refuse(op, "a gift of %d points is out of range", p.Points)
 		}
+		if line := int(op.Gifts[i].Line); line > len(op.Lines) && op.Kind != KindReturn && op.Kind != KindReverse {
+			return refuse(op, "a gift belongs to line %d", line)
+		}
 	}
 	for i := range op.Rewards {
 		if r := &op.Rewards[i]; r.To == 0 || r.Part.Points <= 0 || outside(r.Part.Points) || r.Part.Active < 0 || r.Part.Expires < 0 {

@@ -48,7 +48,7 @@ func fullOperation() *Operation {
 		Legs: [LegCount]int64{1, -2, 3, -4, 5, -6, 7, -8, 9, -5}, After: Balance{35000, 100, 65000, -12}, Data: []byte{0, 1, 2},
 		Bought: Bought{2, 1761000000e9, 1762000000e9}, Grant: "VIP", GrantUntil: 1771400000e9, Wake: 1764400000e9,
 		Counts: []CountChange{{Count: Count{1 << 63, 20412, 3, 1763628665e9, 20500}, Shared: true, Line: 2}, {Count: Count{Key: 5, Value: 1}, Set: true}},
-		Gifts:  []Gift{{"welcome", part}}, Rewards: []Reward{{19, "referral", part, true}},
+		Gifts:  []Gift{{"welcome", part, 0}}, Rewards: []Reward{{19, "referral", part, true}},
 	}
 }
 
@@ -117,7 +117,13 @@ func records() []record {
 		ID: NewOpID(5, 78), Kind: KindAccrue, Total: 10000, Discount: 500, Payable: 9500, Earned: 950,
 		Rules: []Rule{{Name: "flat", Discount: 500}, {Name: "base", Points: 950}},
 	}
+	brought := &Operation{
+		ID: NewOpID(5, 79), Kind: KindAccrue, Total: 10000, Payable: 10000,
+		Lines: []Line{{ID: "1", Quantity: 1000, Amount: 6000}, {ID: "2", Quantity: 1000, Amount: 4000}},
+		Gifts: []Gift{{"cakes", LotPart{Active: 1, Points: 40}, 2}, {"cakes", LotPart{Active: 1, Expires: 9, Points: 60, Own: true}, 1}},
+	}
 	return []record{
+		{"operation-gift", AppendOperation(nil, brought), recode(DecodeOperation, AppendOperation)},
 		{"operation-discount", AppendOperation(nil, cheaper), recode(DecodeOperation, AppendOperation)},
 		{"operation", AppendOperation(nil, op), recode(DecodeOperation, AppendOperation)},
 		{"operation-small", AppendOperation(nil, &Operation{ID: 1, Kind: KindEvent}), recode(DecodeOperation, AppendOperation)},
@@ -231,7 +237,9 @@ func fuzzRecord(f *testing.F, names ...string) {
 	})
 }
 
-func FuzzOperation(f *testing.F) { fuzzRecord(f, "operation", "operation-small", "operation-discount") }
+func FuzzOperation(f *testing.F) {
+	fuzzRecord(f, "operation", "operation-small", "operation-discount", "operation-gift")
+}
 func FuzzAccount(f *testing.F)   { fuzzRecord(f, "account", "account-small") }
 func FuzzSale(f *testing.F)      { fuzzRecord(f, "sale") }
 func FuzzDups(f *testing.F)      { fuzzRecord(f, "dups") }

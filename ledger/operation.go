@@ -152,6 +152,10 @@ type Bought struct {
 type Gift struct {
 	Rule string
 	Part LotPart
+	// Line is the number, from 1, of the sale's line that has brought it: a
+	// return of the line takes its share back. 0: the whole sale's. In the
+	// record of a return it is still the sale's line.
+	Line uint16
 }
 
 // Reward is what a purchase brings another member for having invited the

@@ -274,9 +274,36 @@ func boughtItem(c *coder, b *Bought) {
 
 func accountItem(c *coder, id *AccountID) { c.account(id) }
 
+const (
+	giftOwn  = 1 << iota // the part's own flag
+	giftLine             // the line follows
+)
+
+// giftItem visits a gift: the part's flag says whether a line follows it.
 func giftItem(c *coder, g *Gift) {
 	c.string(&g.Rule)
-	partItem(c, &g.Part)
+	c.moment(&g.Part.Active)
+	c.moment(&g.Part.Expires)
+	c.int64(&g.Part.Points)
+	var flags byte
+	if g.Part.Own {
+		flags |= giftOwn
+	}
+	if g.Line != 0 {
+		flags |= giftLine
+	}
+	c.byte(&flags)
+	if flags > giftOwn|giftLine {
+		c.fail("a malformed flag")
+	}
+	g.Part.Own = flags&giftOwn != 0
+	line := uint32(g.Line)
+	if flags&giftLine == 0 {
+		line = 0
+	} else if c.uint32(&line); line == 0 || line > math.MaxUint16 {
+		c.fail("a number out of range")
+	}
+	g.Line = uint16(line)
 }
 
 func rewardItem(c *coder, r *Reward) {

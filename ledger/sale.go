@@ -145,7 +145,12 @@ func (s *Sale) keep(op *Operation) {
 	if !op.Purchase {
 		return
 	}
-	s.Gifts = append(s.Gifts[:0], op.Gifts...)
+	s.Gifts = slices.DeleteFunc(s.Gifts, func(g Gift) bool { return g.Line == 0 })
+	for _, g := range op.Gifts {
+		if g.Line == 0 {
+			s.Gifts = append(s.Gifts, g) // those of lines the sale has for good
+		}
+	}
 	s.Rewards = slices.DeleteFunc(s.Rewards, func(r Reward) bool { return r.Fixed })
 	for _, r := range op.Rewards {
 		if r.Fixed {

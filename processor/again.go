@@ -147,26 +147,46 @@ func (t *Task) giveBeside(op, from *ledger.Operation, s *ledger.Sale, gone *once
 	for i := range from.Gifts {
 		had += min(from.Gifts[i].Part.Points, taken-had)
 	}
-	if !again {
-		op.Legs[ledger.LegIssued] += had // taken until nothing is back
-		return taken - had
-	}
+	op.Legs[ledger.LegIssued] += had // below they are given, or not
 	left := had
 	for _, g := range s.Gifts {
-		part := g.Part
-		if slices.ContainsFunc(from.Gifts, func(f ledger.Gift) bool { return f.Rule == g.Rule }) {
-			part.Points = min(part.Points, left)
-			left -= part.Points
-			op.Legs[ledger.LegIssued] += part.Points // below it is given, or not
+		lost := int64(0) // by this return
+		for i := range from.Gifts {
+			if f := &from.Gifts[i]; f.Rule == g.Rule && f.Line == g.Line {
+				lost = f.Part.Points
+			}
 		}
-		if slices.Contains(gone.gifts, g.Rule) {
+		forgiven := max(lost-left, 0)
+		left -= lost - forgiven
+		part := g.Part
+		if lineOf(s, &g) != nil {
+			part.Points = giftAgain(s, from, &g) - forgiven
+			g.Part.Points = part.Points
+		} else if part.Points -= forgiven; !again || slices.Contains(gone.gifts, g.Rule) {
 			continue
 		}
-		op.Gifts = append(op.Gifts, g)
-		op.Legs[ledger.LegIssued] -= part.Points
-		t.purse.earn(part)
+		if g.Part.Points > 0 {
+			op.Gifts = append(op.Gifts, g)
+		}
+		if part.Points = max(part.Points, 0); part.Points > 0 {
+			op.Legs[ledger.LegIssued] -= part.Points
+			t.purse.earn(part)
+		}
 	}
 	return taken - had
+}
+
+// giftAgain is what a line's gift has again when a return is undone, along the
+// curve by which it was taken: other returns may have come between.
+func giftAgain(s *ledger.Sale, from *ledger.Operation, g *ledger.Gift) int64 {
+	l := lineOf(s, g)
+	gone := func(back taking, line taking) int64 {
+		if !worth(s, back) {
+			return g.Part.Points // it came back with all that was paid
+		}
+		return giftGone(l, line, g)
+	}
+	return gone(s.Back, l.Back) - gone(moved(s.Back, from, -1), lineAfter(l, from, -1))
 }
 
 // regained reports whether a sale of which nothing is left has something again
@@ -194,12 +214,7 @@ func (t *Task) countAgain(op, from *ledger.Operation, s *ledger.Sale, gone *once
 			}
 		default:
 			l := &s.Lines[ch.Line-1]
-			before := l.Back.Quantity
-			for k := range from.Lines {
-				if from.Lines[k].ID == l.ID {
-					before -= from.Lines[k].Quantity
-				}
-			}
+			before := lineAfter(l, from, -1).Quantity
 			gone := func(back taking, quantity int64) int64 {
 				if !worth(s, back) {
 					return ch.Value // it came back with all that was paid

@@ -134,7 +134,7 @@ func (t *Task) beside(op *ledger.Operation) {
 		op.Counts = append(op.Counts, countOf(c))
 	}
 	for _, g := range d.Gifts {
-		op.Gifts = append(op.Gifts, ledger.Gift{Rule: g.Rule, Part: lotOf(g.Lot, t.when)})
+		op.Gifts = append(op.Gifts, ledger.Gift{Rule: g.Rule, Part: lotOf(g.Lot, t.when), Line: uint16(g.Line)})
 	}
 	for _, w := range d.Rewards {
 		if w.Level >= 1 && w.Level <= len(t.upline) {

@@ -5,9 +5,9 @@ import (
 	"tillgate/processor/program"
 )
 
-// What a sale does beside its figures, and how returns take it back: gifts go
-// back with the whole receipt, rewards in proportion to the money that comes
-// back, counters with their line or with the whole receipt.
+// What a sale does beside its figures, and how returns take it back: gifts and
+// counters go back with their line or with the whole receipt, rewards in
+// proportion to the money that comes back.
 
 // sellGifts gives what events and promo codes give with a purchase.
 func (t *Task) sellGifts(op *ledger.Operation) {
@@ -36,8 +36,11 @@ func takeBeside(s *ledger.Sale, op *ledger.Operation, prog *program.Program, who
 			op.Counts = append(op.Counts, ch)
 		}
 	}
-	if whole {
-		op.Gifts = append(op.Gifts, s.Gifts...)
+	for i := range s.Gifts {
+		g := s.Gifts[i]
+		if g.Part.Points = giftBack(s, op, &g, whole); g.Part.Points > 0 {
+			op.Gifts = append(op.Gifts, g)
+		}
 	}
 	for i := range s.Rewards {
 		w := s.Rewards[i]
@@ -70,13 +73,55 @@ func countBack(s *ledger.Sale, op *ledger.Operation, ch *ledger.CountChange, who
 	case whole:
 		return ch.Value - share(l.Back.Quantity, l.Quantity, ch.Value)
 	}
-	after := l.Back.Quantity
+	after := lineAfter(l, op, 1).Quantity
+	return share(after, l.Quantity, ch.Value) - share(l.Back.Quantity, l.Quantity, ch.Value)
+}
+
+// giftBack is what a gift loses: that of a line its share by what has come back
+// of the line's price, or the rest with the whole receipt, if that comes back by
+// its amount; any other all of it with the whole receipt.
+func giftBack(s *ledger.Sale, op *ledger.Operation, g *ledger.Gift, whole bool) int64 {
+	l := lineOf(s, g)
+	switch {
+	case l == nil && whole:
+		return g.Part.Points
+	case l == nil || !worth(s, s.Back):
+		return 0
+	case whole:
+		return g.Part.Points - giftGone(l, l.Back, g)
+	}
+	return giftGone(l, lineAfter(l, op, 1), g) - giftGone(l, l.Back, g)
+}
+
+// lineOf is the line that has brought a gift; nil if it is the whole sale's.
+func lineOf(s *ledger.Sale, g *ledger.Gift) *ledger.SaleLine {
+	if g.Line == 0 || int(g.Line) > len(s.Lines) {
+		return nil
+	}
+	return &s.Lines[g.Line-1]
+}
+
+// giftGone is what a line's gift has lost when back has come back of the line:
+// by its price, or by its quantity if it cost nothing.
+func giftGone(l *ledger.SaleLine, back taking, g *ledger.Gift) int64 {
+	if of := net(l); of > 0 {
+		return share(back.Payable+back.Redeemed, of, g.Part.Points)
+	}
+	return share(back.Quantity, l.Quantity, g.Part.Points)
+}
+
+// lineAfter is what has come back of a line after op or, with sign −1, before
+// it.
+func lineAfter(l *ledger.SaleLine, op *ledger.Operation, sign int64) taking {
+	back := l.Back
 	for i := range op.Lines {
-		if op.Lines[i].ID == l.ID {
-			after += op.Lines[i].Quantity
+		if o := &op.Lines[i]; o.ID == l.ID {
+			back.Quantity += sign * o.Quantity
+			back.Payable += sign * (o.Amount - o.Discount - o.Redeemed)
+			back.Redeemed += sign * o.Redeemed
 		}
 	}
-	return share(after, l.Quantity, ch.Value) - share(l.Back.Quantity, l.Quantity, ch.Value)
+	return back
 }
 
 // rewardBack is what a reward loses: in proportion to the money that comes

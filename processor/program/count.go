@@ -98,6 +98,9 @@ func (f *Facts) counted(key uint64, bucket int32) int64 {
 type Gift struct {
 	Rule string
 	Lot  EarnedLot
+	// Line is the number, from 1, of the line that has brought it: a return of
+	// the line takes its share back. 0: it goes back with the whole receipt.
+	Line int
 }
 
 // Reward is what the purchase brings a member above the buyer: Level 1 invited

@@ -117,6 +117,7 @@ func (j *judge) purchaseEvents() {
 			if j.applies(e.when, e.goods, e.name) {
 				j.countBought(e)
 				j.gift(e, &j.days)
+				j.divide(e)
 			}
 		}
 	}
@@ -149,6 +150,38 @@ func (j *judge) countBought(e *event) {
 			line = 0
 		}
 		j.count(e.key, max(j.units[i], 1), line)
+	}
+}
+
+// divide spreads the gift that has just been given over the lines that have
+// brought it, by what they cost: of equals if they cost nothing. So a return of
+// one of them takes its part back, and a return of anything else none.
+func (j *judge) divide(e *event) {
+	if e.points == 0 || len(j.r.Lines) == 0 {
+		return
+	}
+	cost := int64(0)
+	for i := range j.lines {
+		if j.weights[i] = 0; j.picks(e.goods, i) {
+			j.weights[i] = j.net[i]
+			cost += j.net[i]
+		}
+	}
+	for i := range j.lines {
+		if cost == 0 && j.picks(e.goods, i) {
+			j.weights[i] = 1
+		}
+	}
+	d := j.d
+	whole := d.Gifts[len(d.Gifts)-1]
+	d.Gifts = d.Gifts[:len(d.Gifts)-1]
+	Spread(whole.Lot.Points, j.weights, nil, j.out)
+	for i := range j.lines {
+		if j.out[i] > 0 {
+			part := whole
+			part.Lot.Points, part.Line = j.out[i], i+1
+			d.Gifts = append(d.Gifts, part)
+		}
 	}
 }
 

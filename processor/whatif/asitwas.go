@@ -19,7 +19,11 @@ func (r *replay) asItWas(m *member) error {
 	if op.Due != 0 {
 		p.now = op.Due
 	}
+	r.moved = r.moved[:0]
 	for _, part := range op.Lots {
+		r.moved = addPart(r.moved, part, 1) // what came and went again did not move
+	}
+	for _, part := range r.moved {
 		if part.Points < 0 {
 			r.take(p, part)
 		}
@@ -30,7 +34,7 @@ func (r *replay) asItWas(m *member) error {
 	if op.Owed > 0 {
 		p.earn(ledger.LotPart{Active: dayStart(p.now, r.q.Draft.Zone()), Points: op.Owed})
 	}
-	for _, part := range op.Lots {
+	for _, part := range r.moved {
 		if part.Points > 0 {
 			p.earn(part)
 		}
@@ -125,9 +129,7 @@ func (r *replay) recallReturn(m *member, sign int64) {
 		}
 		return
 	}
-	for i, back := range s.beside.after(op) {
-		s.beside.units[i].back = back
-	}
+	copy(s.beside.units, s.beside.after(op))
 	s.back.keep(undo{
 		id: op.ID, f: f, pins: append([]ledger.LotPart(nil), op.Pins...),
 		counts: append([]ledger.CountChange(nil), op.Counts...), gifts: append([]ledger.Gift(nil), op.Gifts...),

@@ -222,7 +222,7 @@ func (r *replay) takeAgain(m *member) error {
 // redo takes again what a return had given back to lots, else from what is
 // there, else as a deficit, and gives what it had taken to the sale's own lot.
 // Gifts are given again when nothing was left of the sale, by whichever of its
-// returns they were taken.
+// returns they were taken; those of lines with what is booked again of the line.
 func (r *replay) redo(a *ledger.Account, s *sale, u *undo, again bool) {
 	p := points{a: a, now: r.op.Time, extends: r.extends}
 	need := u.f.points - u.lapsed
@@ -236,24 +236,32 @@ func (r *replay) redo(a *ledger.Account, s *sale, u *undo, again bool) {
 	p.owe(need)
 	own := s.own
 	own.Points = u.taken
-	took := func(rule string) bool {
-		return slices.ContainsFunc(u.gifts, func(g ledger.Gift) bool { return g.Rule == rule })
-	}
 	left := int64(0)
 	for _, g := range u.gifts {
 		left += min(g.Part.Points, own.Points-left)
 	}
 	own.Points -= left
 	for _, g := range s.beside.gifts {
-		part := g.Part
-		if took(g.Rule) {
-			part.Points = min(part.Points, left)
-			left -= part.Points
+		lost := int64(0) // by this return
+		for _, x := range u.gifts {
+			if x.Rule == g.Rule && x.Line == g.Line {
+				lost = x.Part.Points
+			}
 		}
-		if again && !slices.Contains(s.beside.lost.gifts, g.Rule) {
-			p.earn(part)
+		forgiven := max(lost-left, 0)
+		left -= lost - forgiven
+		part := g.Part
+		if l := s.beside.unitOf(&g); l != nil {
+			part.Points = max(r.regain(s, l, g.Part.Points, func(l unit) int64 { return l.gone(g.Part.Points) })-forgiven, 0)
+			r.tally.draft.Gifts += part.Points
+		} else {
+			if !again || slices.Contains(s.beside.lost.gifts, g.Rule) {
+				continue
+			}
+			part.Points -= forgiven
 			r.tally.draft.Gifts += g.Part.Points
 		}
+		p.earn(part)
 	}
 	if i := p.find(own); i >= 0 {
 		own.Expires = p.a.Lots[i].Expires

@@ -8,13 +8,13 @@ import (
 )
 
 // beside is what a sale does beside its figures: counters, gifts, rewards for
-// the members above, a tier. Gifts go back with the whole receipt, rewards in
-// proportion to the money, counters with their line or the whole receipt.
+// the members above, a tier. Gifts and counters go back with their line or the
+// whole receipt, rewards in proportion to the money.
 type beside struct {
 	counts     []ledger.CountChange
 	gifts      []ledger.Gift
 	rewards    []reward
-	units      []unit // of the lines, if some counter belongs to one
+	units      []unit // of the lines, if something belongs to one
 	grant      string
 	grantUntil int64
 	lost       lost
@@ -38,21 +38,11 @@ func (b *beside) lose(op *ledger.Operation) {
 		}
 	}
 	for _, g := range b.gifts {
-		if !slices.ContainsFunc(op.Gifts, func(again ledger.Gift) bool { return again.Rule == g.Rule }) {
+		if g.Line == 0 && !slices.ContainsFunc(op.Gifts, func(again ledger.Gift) bool { return again.Rule == g.Rule }) {
 			l.gifts = append(l.gifts, g.Rule)
 		}
 	}
 	l.fixed = !slices.ContainsFunc(op.Rewards, func(w ledger.Reward) bool { return w.Fixed })
-}
-
-// given are the gifts that the sale has.
-func (b *beside) given() (list []ledger.Gift) {
-	for _, g := range b.gifts {
-		if !slices.Contains(b.lost.gifts, g.Rule) {
-			list = append(list, g)
-		}
-	}
-	return list
 }
 
 // reward is what a sale brings a member above; who that is makes no difference.
@@ -61,11 +51,33 @@ type reward struct {
 	fixed  bool
 }
 
-// unit is a line of the sale: its quantity and what has come back of it, in
-// thousandths.
+// unit is a line of the real sale: its quantity and what has come back of it, in
+// thousandths; its price and what has come back of that, money and points, minor
+// units.
 type unit struct {
 	id             string
 	quantity, back int64
+	net, netBack   int64
+}
+
+// after is the line when a record has taken of it or, with sign −1, before that.
+func (l unit) after(op *ledger.Operation, sign int64) unit {
+	for i := range op.Lines {
+		if o := &op.Lines[i]; o.ID == l.id {
+			l.back += sign * o.Quantity
+			l.netBack += sign * (o.Amount - o.Discount)
+		}
+	}
+	return l
+}
+
+// gone is what a gift of the line has lost: by the line's price, or by its
+// quantity if it cost nothing.
+func (l unit) gone(points int64) int64 {
+	if l.net > 0 {
+		return partOf(l.netBack, l.net, points)
+	}
+	return partOf(l.back, l.quantity, points)
 }
 
 // empty keeps the room of the lists.
@@ -80,7 +92,7 @@ func (r *replay) decided(s *sale) {
 		b.counts = append(b.counts, countOf(c))
 	}
 	for _, g := range d.Gifts {
-		b.gifts = append(b.gifts, ledger.Gift{Rule: g.Rule, Part: lotOf(g.Lot, r.op.At, r.facts.Zone)})
+		b.gifts = append(b.gifts, ledger.Gift{Rule: g.Rule, Part: lotOf(g.Lot, r.op.At, r.facts.Zone), Line: uint16(g.Line)})
 	}
 	for _, w := range d.Rewards {
 		if w.Level >= 1 && w.Level <= r.facts.Above {
@@ -108,17 +120,25 @@ func (b *beside) recorded(op *ledger.Operation) {
 	b.lines(op)
 }
 
-// lines keeps the quantities of the lines, if counters go back with them.
+// lines keeps what the lines are, if something goes back with them.
 func (b *beside) lines(op *ledger.Operation) {
-	for i := range b.counts {
-		if b.counts[i].Line == 0 {
-			continue
-		}
-		for k := range op.Lines {
-			b.units = append(b.units, unit{id: op.Lines[k].ID, quantity: op.Lines[k].Quantity})
-		}
+	if !slices.ContainsFunc(b.counts, func(ch ledger.CountChange) bool { return ch.Line != 0 }) &&
+		!slices.ContainsFunc(b.gifts, func(g ledger.Gift) bool { return g.Line != 0 }) {
 		return
 	}
+	b.units = b.units[:0]
+	for k := range op.Lines {
+		l := &op.Lines[k]
+		b.units = append(b.units, unit{id: l.ID, quantity: l.Quantity, net: l.Amount - l.Discount})
+	}
+}
+
+// unitOf is the line that has brought a gift; nil if it is the whole sale's.
+func (b *beside) unitOf(g *ledger.Gift) *unit {
+	if g.Line == 0 || int(g.Line) > len(b.units) {
+		return nil
+	}
+	return &b.units[g.Line-1]
 }
 
 // reserved appends the counters that a hold reserves.
@@ -175,7 +195,7 @@ func (s *sale) takeBeside(op *ledger.Operation, u *undo, draft *program.Program,
 		case byMoney:
 			ch.Value = change
 		case ch.Line > 0 && int(ch.Line) <= len(b.units):
-			ch.Value = -b.units[ch.Line-1].counted(ch.Value, after[ch.Line-1], gone, whole)
+			ch.Value = -b.units[ch.Line-1].counted(ch.Value, after[ch.Line-1].back, gone, whole)
 		case whole:
 			ch.Value = -ch.Value
 		default:
@@ -185,12 +205,21 @@ func (s *sale) takeBeside(op *ledger.Operation, u *undo, draft *program.Program,
 			u.counts = append(u.counts, ch)
 		}
 	}
-	for i := range b.units {
-		b.units[i].back = after[i]
+	for _, g := range b.gifts {
+		l := b.unitOf(&g)
+		switch {
+		case slices.Contains(b.lost.gifts, g.Rule), l == nil && !whole, l != nil && gone:
+			continue
+		case l != nil && whole:
+			g.Part.Points -= l.gone(g.Part.Points)
+		case l != nil:
+			g.Part.Points = after[g.Line-1].gone(g.Part.Points) - l.gone(g.Part.Points)
+		}
+		if g.Part.Points > 0 {
+			u.gifts = append(u.gifts, g)
+		}
 	}
-	if whole {
-		u.gifts = append(u.gifts, b.given()...)
-	}
+	copy(b.units, after)
 	for _, w := range b.rewards {
 		paid := s.back.draft.payable
 		switch {
@@ -205,7 +234,7 @@ func (s *sale) takeBeside(op *ledger.Operation, u *undo, draft *program.Program,
 // counted is what of a line's counter goes back: its share by quantity, or the
 // rest with the whole receipt. Of a receipt that is gone, of which nothing of
 // value was left before, all has been counted back.
-func (l *unit) counted(value, after int64, gone, whole bool) int64 {
+func (l unit) counted(value, after int64, gone, whole bool) int64 {
 	switch {
 	case gone:
 		return 0
@@ -230,31 +259,19 @@ func (s *sale) rewardAgain(u *undo, again bool) (points int64) {
 	return points
 }
 
-// after is what will have come back of each line.
-func (b *beside) after(op *ledger.Operation) []int64 {
-	if len(b.units) == 0 {
-		return nil
-	}
-	list := make([]int64, len(b.units))
-	for i := range b.units {
-		list[i] = b.units[i].back
-		for k := range op.Lines {
-			if op.Lines[k].ID == b.units[i].id {
-				list[i] += op.Lines[k].Quantity
-			}
-		}
+// after are the lines when a record has taken of them.
+func (b *beside) after(op *ledger.Operation) []unit {
+	list := slices.Clone(b.units)
+	for i := range list {
+		list[i] = list[i].after(op, 1)
 	}
 	return list
 }
 
-// again takes the quantities of a return back that is reversed.
+// again takes back what a return that is reversed has taken of the lines.
 func (b *beside) again(op *ledger.Operation) {
 	for i := range b.units {
-		for k := range op.Lines {
-			if op.Lines[k].ID == b.units[i].id {
-				b.units[i].back -= op.Lines[k].Quantity
-			}
-		}
+		b.units[i] = b.units[i].after(op, -1)
 	}
 }
 

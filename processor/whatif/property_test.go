@@ -44,6 +44,7 @@ discounts:
     - {name: cakes, goods: {category: [cake]}, give: {percent: 10}}
     - {name: loyal, when: {spent: {within: 30d, above: 2000}}, give: {minus: 5, per: receipt}}
 redeem: {with: [code, card], cap: 60, caps: [{goods: {category: [cake]}, cap: 20}], offline: {per_day: 100}}
+events: [{event: bought, goods: {category: [pastry, coffee]}, give: {points: 9}, lot: {expires_after: 2d}}]
 `,
 	"club": `
 program: club
@@ -68,7 +69,7 @@ events:
   - {event: visit, give: {points: 3}, repeat: true}
   - {event: inactive, after: 4d, give: {points: 20}, lot: {expires_after: 2d}}
   - {event: bought, goods: {category: [cake]}, give: {tier: Gold, for: 3d}}
-  - {event: bought, name: pastry club, goods: {category: [pastry]}, give: {tier: Silver, for: 9d}}
+  - {event: bought, name: pastry club, goods: {category: [pastry]}, give: {points: 11, tier: Silver, for: 9d}}
 redeem: {with: [code, card], cap: 60}
 `,
 	"sixth": `
@@ -249,8 +250,11 @@ func (w *week) step() {
 		if id, ok := w.pick(w.sales); ok {
 			r := w.request(protocol.CallReturn)
 			r.Target = id
-			if w.draw("part", 0, 2) > 0 {
+			switch w.draw("part", 0, 4) {
+			case 1, 2:
 				r.ReturnAmount = w.draw("amount", 1, 50_000)
+			case 3, 4:
+				r.ReturnLines = []protocol.ReturnLine{{ID: strconv.Itoa(int(w.draw("line", 0, 3))), Quantity: w.draw("pieces", 1, 3) * 1000}}
 			}
 			if res := w.ask(r); w.booked(res) {
 				w.reversible = append(w.reversible, r.Key)

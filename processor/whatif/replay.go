@@ -78,6 +78,7 @@ type replay struct {
 	named    []ledger.Rule // of the decision
 	sums     program.Facts
 	changes  []program.CountChange
+	moved    []ledger.LotPart // by a record that the draft has no say in
 
 	tally tally
 }

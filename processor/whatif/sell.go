@@ -74,6 +74,7 @@ func (r *replay) confirm(m *member) error {
 		return r.sell(m)
 	}
 	r.print(s)
+	s.beside.lines(op) // the prices may be printed otherwise
 	zone, _, _ := r.place(op)
 	a := m.draft
 	p := points{a: a, now: op.Time}

@@ -152,21 +152,7 @@ func (r *replay) countAgain(s *sale, u *undo, again bool) {
 			ch.Value = change
 		case ch.Line > 0 && int(ch.Line) <= len(s.beside.units):
 			l := &s.beside.units[ch.Line-1]
-			before := l.back
-			for k := range r.op.Lines {
-				if r.op.Lines[k].ID == l.id {
-					before -= r.op.Lines[k].Quantity
-				}
-			}
-			gone := func(back figures, quantity int64) int64 {
-				if !s.worth(back) {
-					return ch.Value // it came back with all that was paid
-				}
-				return partOf(quantity, l.quantity, ch.Value)
-			}
-			was := s.back.real
-			was.plus(figuresOf(&r.op), 1)
-			ch.Value = gone(was, l.back) - gone(s.back.real, before)
+			ch.Value = r.regain(s, l, ch.Value, func(l unit) int64 { return partOf(l.back, l.quantity, ch.Value) })
 		case !again:
 			continue
 		}
@@ -174,4 +160,19 @@ func (r *replay) countAgain(s *sale, u *undo, again bool) {
 			mine.Counts = append(mine.Counts, ch)
 		}
 	}
+}
+
+// regain is what of a line's whole is there again when a return is undone, along
+// the curve by which it was taken. s.back has the return no more, the line still
+// has it.
+func (r *replay) regain(s *sale, l *unit, whole int64, gone func(unit) int64) int64 {
+	lost := func(back figures, l unit) int64 {
+		if !s.worth(back) {
+			return whole // it came back with all that was paid
+		}
+		return gone(l)
+	}
+	was := s.back.real
+	was.plus(figuresOf(&r.op), 1)
+	return lost(was, *l) - lost(s.back.real, l.after(&r.op, -1))
 }
