@@ -83,6 +83,7 @@ type fakeOffice struct {
 	export func(ctx context.Context, w io.Writer) error
 	done   chan struct{}
 	begin  func(ctx context.Context, r *protocol.Request, out *protocol.Response) error
+	late   bool // begin waits, and tells of no progress before
 }
 
 func (o *fakeOffice) CloseShift(x *protocol.Exchange) {
@@ -105,7 +106,10 @@ func (o *fakeOffice) File(ctx context.Context, w io.Writer, r *protocol.Request)
 }
 
 func (o *fakeOffice) Begin(r *protocol.Request, out *protocol.Response) func(context.Context, func(done, total int64)) error {
-	return func(ctx context.Context, _ func(int64, int64)) error {
+	return func(ctx context.Context, told func(int64, int64)) error {
+		if !o.late {
+			told(0, 0)
+		}
 		if o.begin != nil {
 			return o.begin(ctx, r, out)
 		}

@@ -55,6 +55,22 @@ func TestQuestionsAboutCampaigns(t *testing.T) {
 	}
 	require.Error(t, err, "the connection is cut off: its status may have been sent when it turned out to be a problem")
 
+	office.late = true
+	office.begin = func(ctx context.Context, _ *protocol.Request, out *protocol.Response) error {
+		select {
+		case <-ctx.Done():
+		case <-time.After(sign + sign/2):
+		}
+		out.Code, out.Detail = protocol.Unavailable, "the reporting database is 7 records behind the ledger; try again later"
+		return nil
+	}
+	a = e.do("GET", "/v1/segments", "")
+	require.Equal(t, 503, a.status, "whoever waits for the projection is told what came of it")
+	require.Equal(t, "application/problem+json", a.header.Get("Content-Type"))
+	require.Contains(t, a.body, "7 records behind")
+	require.NotEmpty(t, a.header.Get("Retry-After"))
+	office.late, office.begin = false, nil
+
 	a = e.do("GET", "/v1/segments/risk/members", "")
 	require.Equal(t, 200, a.status)
 	require.Equal(t, "member\nrisk\n", a.body)

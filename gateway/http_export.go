@@ -29,7 +29,7 @@ var mediaTypes = map[string]string{
 func (h *httpEdge) export(ctx *fasthttp.RequestCtx, who *credential, name string) {
 	var r protocol.Request
 	r.Call, r.Format = protocol.CallExport, "csv"
-	bad := known("export", name, exports)
+	bad := known("export", name, protocol.Exports)
 	if bad == nil {
 		bad = h.period(ctx, &r)
 	}
@@ -51,7 +51,7 @@ func (h *httpEdge) export(ctx *fasthttp.RequestCtx, who *credential, name string
 // report streams a report, as JSON if nothing else is asked for.
 func (h *httpEdge) report(ctx *fasthttp.RequestCtx, who *credential, name string) {
 	r := protocol.Request{Call: protocol.CallReport, Caller: who.caller, Format: "json", Target: strings.Clone(name)}
-	bad := known("report", name, reports)
+	bad := known("report", name, protocol.Reports)
 	if bad == nil {
 		bad = h.period(ctx, &r)
 	}
@@ -116,12 +116,6 @@ func reason(err error) string {
 	}
 	return "the reporting database can't be reached at the moment; tills are served all the same"
 }
-
-// The names of what there is.
-var (
-	exports = []string{"operations", "grants", "reminders"}
-	reports = []string{"liability", "sales"}
-)
 
 // known refuses a name of a file that isn't there.
 func known(what, name string, all []string) *protocol.Refusal {

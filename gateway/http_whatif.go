@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -42,11 +43,12 @@ func (h *httpEdge) whatIf(ctx *fasthttp.RequestCtx, who *credential, start time.
 		h.meters.done(protocol.EdgeHTTP, protocol.CallWhatIf, out, start)
 		return
 	}
-	h.long(ctx, run, out, start)
+	h.long(ctx, h.startReplay(ctx.Conn(), run, out), start)
 }
 
 // campaign answers a call about segments, grants or reminders: it may have to
-// read a merchant's whole history.
+// read a merchant's whole history, and to wait for the projection before. While
+// it waits nothing is sent, because what comes of it is not known.
 func (h *httpEdge) campaign(ctx *fasthttp.RequestCtx, call protocol.Call, target string, who *credential, start time.Time) {
 	r, out := &protocol.Request{Call: call, Caller: who.caller}, &protocol.Response{Call: call}
 	r.Target = strings.Clone(target)
@@ -58,14 +60,27 @@ func (h *httpEdge) campaign(ctx *fasthttp.RequestCtx, call protocol.Call, target
 		h.refuseAs(ctx, call, bad)
 		return
 	}
-	h.long(ctx, h.gw.parts.Office.Begin(r, out), out, start)
+	s := h.startReplay(ctx.Conn(), h.gw.parts.Office.Begin(r, out), out)
+	for waiting := true; waiting; {
+		select {
+		case <-s.begun:
+			waiting = false
+		case <-s.ended:
+			waiting = false
+		case <-time.After(sign):
+			if h.gw.stopping.Load() {
+				s.cancel()
+			}
+		}
+	}
+	h.long(ctx, s, start)
 }
 
-// long runs what may take a while and sends its answer. What goes wrong within
-// a second is an answer with its status.
-func (h *httpEdge) long(ctx *fasthttp.RequestCtx, run func(context.Context, func(done, total int64)) error, out *protocol.Response, start time.Time) {
+// long sends the answer of what may take a while. What goes wrong within a
+// second is an answer with its status.
+func (h *httpEdge) long(ctx *fasthttp.RequestCtx, s *replayStream, start time.Time) {
+	out := s.out
 	call := out.Call
-	s := h.startReplay(ctx.Conn(), run, out)
 	select {
 	case <-s.ended:
 		if s.err != nil {
@@ -90,6 +105,7 @@ var errLate = errors.New("the answer is a problem, and its status was sent befor
 // report.
 type replayStream struct {
 	gw      *Gateway
+	begun   chan struct{} // closed when it has told of progress for the first time
 	ended   chan struct{} // closed when the replay has returned; err and out are its then
 	err     error
 	out     *protocol.Response
@@ -103,12 +119,13 @@ type replayStream struct {
 func (h *httpEdge) startReplay(conn net.Conn, run func(context.Context, func(done, total int64)) error, out *protocol.Response) *replayStream {
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &replayStream{
-		gw: h.gw, ended: make(chan struct{}), out: out, cancel: cancel, conn: conn, timeout: h.options.WriteTimeout,
+		gw: h.gw, begun: make(chan struct{}), ended: make(chan struct{}), out: out, cancel: cancel, conn: conn, timeout: h.options.WriteTimeout,
 	}
 	go func() {
 		defer close(s.ended)
 		defer cancel()
-		if s.err = run(ctx, func(int64, int64) {}); s.err != nil {
+		var once sync.Once
+		if s.err = run(ctx, func(int64, int64) { once.Do(func() { close(s.begun) }) }); s.err != nil {
 			h.log.Warn("a long answer ended early", "call", s.out.Call.String(), "error", s.err)
 		}
 	}()

@@ -33,7 +33,8 @@ type Office interface {
 	File(ctx context.Context, w io.Writer, r *protocol.Request) error
 	// Begin answers what is asked about segments, grants and reminders, which may
 	// take a while: run must be called once, and when it returns nil the answer is
-	// in out; when ctx ends, it returns soon.
+	// in out; when ctx ends, it returns soon. Until it tells of progress the answer
+	// may still become a problem, after long waiting too.
 	Begin(r *protocol.Request, out *protocol.Response) (run func(ctx context.Context, progress func(done, total int64)) error)
 }
 

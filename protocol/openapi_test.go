@@ -54,6 +54,24 @@ func TestTheDocumentHasEveryRouteAndNoOther(t *testing.T) {
 	require.Equal(t, served, written)
 }
 
+// TestTheDocumentNamesTheFiles: reports and exports have the names that the
+// gateway lets pass and the reconciler makes.
+func TestTheDocumentNamesTheFiles(t *testing.T) {
+	doc := described(t)
+	names := func(list []string) (all []any) {
+		for _, name := range list {
+			all = append(all, name)
+		}
+		return all
+	}
+	name := func(path string) []any {
+		return doc.Paths.Value(path).Parameters.GetByInAndName("path", "name").Schema.Value.Enum
+	}
+	require.Equal(t, names(Reports), name("/v1/reports/{name}"))
+	require.Equal(t, names(Reports), doc.Components.Schemas["Report"].Value.Properties["report"].Value.Enum)
+	require.Equal(t, names(Exports), name("/v1/exports/{name}"))
+}
+
 // TestTheDocumentSaysWhatTheRoutesDo holds roles, keys and bodies.
 func TestTheDocumentSaysWhatTheRoutesDo(t *testing.T) {
 	doc := described(t)

@@ -13,15 +13,16 @@ import (
 )
 
 // Begin answers a call about segments, grants or reminders: run fills out, with
-// a problem where the request can't be served.
+// a problem where the request can't be served. It tells of progress as soon as the
+// projection has caught up: what lasts longer then is reading.
 func (r *Reconciler) Begin(request *protocol.Request, out *protocol.Response) (run func(context.Context, func(done, total int64)) error) {
-	return func(ctx context.Context, _ func(done, total int64)) error {
+	return func(ctx context.Context, progress func(done, total int64)) error {
 		s, err := r.service()
 		if err == nil {
 			var done func()
 			ctx, done = r.question(ctx)
 			defer done()
-			err = s.Answer(ctx, request, out)
+			err = s.Answer(ctx, request, out, func() { progress(0, 0) })
 		}
 		var refused *protocol.Refusal
 		var away *Unavailable

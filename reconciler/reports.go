@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"tillgate/ledger"
+	"tillgate/protocol"
 	"tillgate/reconciler/export"
 	"tillgate/reconciler/project"
 )
@@ -44,11 +45,11 @@ func (r *Reconciler) Export(ctx context.Context, w io.Writer, merchant string, f
 	return r.told(export.Operations(ctx, config, w, merchant, from, to, format))
 }
 
-// Report writes one of [export.Reports] about what a merchant has booked in
+// Report writes one of [protocol.Reports] about what a merchant has booked in
 // [from, to), as Export does.
 func (r *Reconciler) Report(ctx context.Context, w io.Writer, merchant, name string, from, to time.Time, format string) error {
-	if !slices.Contains(export.Reports, name) {
-		return fmt.Errorf("there is no report %q; there are %s", name, strings.Join(export.Reports, ", "))
+	if !slices.Contains(protocol.Reports, name) {
+		return fmt.Errorf("there is no report %q; there are %s", name, strings.Join(protocol.Reports, ", "))
 	}
 	config, err := r.current(ctx)
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"tillgate/config"
+	"tillgate/protocol"
 	"tillgate/reconciler/desk"
 )
 
@@ -38,7 +39,7 @@ func exportFile(ctx context.Context, c *console, args []string) error {
 	loader := config.Bind(fs, "data", "timezone")
 	from := fs.String("from", "", "the first day or moment")
 	to := fs.String("to", "", "the day or moment after the last")
-	report := fs.String("report", "", "a report instead of the operations: liability or sales")
+	report := fs.String("report", "", "a report instead of the operations: "+strings.Join(protocol.Reports, " or "))
 	format := fs.String("format", "", "csv or xlsx, of a report json, too; by default what the output's name ends with, else csv")
 	all := fs.Bool("all", false, "everything that belongs to the merchant, as a ZIP archive")
 	merchant := fs.String("merchant", "", "the merchant, where there are several")

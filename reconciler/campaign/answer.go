@@ -26,8 +26,8 @@ var ErrBusy = errors.New("somebody else's question about segments is being answe
 
 // Answer fills the response of one of the calls about segments, grants and
 // reminders. A *protocol.Refusal is the answer to a request that can't be
-// served.
-func (s *Service) Answer(ctx context.Context, r *protocol.Request, out *protocol.Response) error {
+// served. begun is called when the projection has caught up.
+func (s *Service) Answer(ctx context.Context, r *protocol.Request, out *protocol.Response, begun func()) error {
 	now := s.o.Ledger.Now()
 	merchant := r.Caller.Merchant
 	out.Campaign = &protocol.CampaignView{}
@@ -42,6 +42,7 @@ func (s *Service) Answer(ctx context.Context, r *protocol.Request, out *protocol
 	if err := s.o.Current(ctx); err != nil {
 		return err // the schema may not even be there yet
 	}
+	begun()
 	switch r.Call {
 	case protocol.CallListRuns:
 		return placed(s.reading, func() error { return s.runs(ctx, r, out) })

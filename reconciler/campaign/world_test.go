@@ -281,7 +281,7 @@ func (w *world) members(segment string) []string {
 func (w *world) answer(r protocol.Request) *protocol.Response {
 	w.Helper()
 	out := &protocol.Response{Call: r.Call}
-	require.NoError(w, New(w.o).Answer(context.Background(), &r, out))
+	require.NoError(w, New(w.o).Answer(context.Background(), &r, out, func() {}))
 	return out
 }
 

@@ -10,7 +10,18 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"github.com/xuri/excelize/v2"
+
+	"tillgate/protocol"
 )
+
+// TestEveryReportIsMade: what callers are told of, and nothing else.
+func TestEveryReportIsMade(t *testing.T) {
+	var made []string
+	for _, r := range reports {
+		made = append(made, r.sheet.name)
+	}
+	require.Equal(t, protocol.Reports, made)
+}
 
 func TestDecimal(t *testing.T) {
 	for _, c := range []struct {

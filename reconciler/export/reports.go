@@ -15,18 +15,25 @@ type Terms struct {
 	Value int64          // of one point: money units × 10,000
 }
 
-// Reports are the names of the reports, in the order in which they are told.
-var Reports = []string{"liability", "sales"}
+// reports are how each of [protocol.Reports] is made; valued ones ask for the
+// value of a point.
+var reports = []struct {
+	sheet  *sheet
+	valued bool
+}{{&liability, true}, {&sales, false}}
 
 // Report writes a report about what a merchant has booked in [from, to). The
-// name is one of [Reports].
+// name is one of [protocol.Reports].
 func Report(ctx context.Context, config *pgx.ConnConfig, w io.Writer, merchant, name string, from, to time.Time, t Terms, format string) error {
-	zone := t.Zone.String()
-	switch name {
-	case liability.name:
-		return one(ctx, config, w, format, &liability, merchant, from, to, zone, t.Value)
-	case sales.name:
-		return one(ctx, config, w, format, &sales, merchant, from, to, zone)
+	for _, r := range reports {
+		if r.sheet.name != name {
+			continue
+		}
+		args := []any{merchant, from, to, t.Zone.String()}
+		if r.valued {
+			args = append(args, t.Value)
+		}
+		return one(ctx, config, w, format, r.sheet, args...)
 	}
 	return fmt.Errorf("there is no report %q", name)
 }
