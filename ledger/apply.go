@@ -248,3 +248,10 @@ func copyAccount(dst, src *Account) {
 		dst.Holds[i].Counts = append(reserved, src.Holds[i].Counts...)
 	}
 }
+
+// Clone is a copy that shares nothing with the account.
+func (a *Account) Clone() *Account {
+	c := new(Account)
+	copyAccount(c, a)
+	return c
+}

@@ -93,6 +93,15 @@ func postIn(a *Account, t *Transfer, op *Operation) {
 	in.remember(t)
 }
 
+// Arrive makes a copy of an account ([Account.Clone]) what it is once a transfer
+// has arrived at a moment, unix ns; a tier that comes along is not settled. An
+// error says that it would be parked.
+func Arrive(a *Account, t *Transfer, now int64) error {
+	op := Operation{Kind: KindPostIn, Account: a.ID, Time: max(now, a.Through)} // another shard's time may be ahead
+	postIn(a, t, &op)
+	return Apply(a, &op)
+}
+
 // arriving is an arrival as it is decided, part by part.
 type arriving struct {
 	op       *Operation

@@ -45,6 +45,7 @@ func (t *Task) undoMerged(a *ledger.Account, s *ledger.Sale, op *ledger.Operatio
 	tr.Counts = travelling(op)
 	op.Legs[ledger.LegTransit] += sum(tr.Parts)
 	op.Transfers = append(op.Transfers, tr)
+	t.tellHeir(op, &tr)
 	op.Legs[ledger.LegIssued] += op.Earned
 	op.Legs[ledger.LegRedeemed] -= op.Points
 }

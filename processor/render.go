@@ -113,8 +113,9 @@ func renderSale(op *ledger.Operation, r *protocol.Response) {
 	if op.Account != 0 {
 		r.HasMember = true
 		r.Member.ID, r.Member.Tier, r.Member.Registered = op.Account.String(), op.Tier, op.Registered
-		r.Balance, r.HasBalance = balanceView(op.After), true
-		r.Posted = op.After.Available + op.After.Held
+		after := balanceAfter(op)
+		r.Balance, r.HasBalance = balanceView(after), true
+		r.Posted = after.Available + after.Held
 	}
 	if op.HoldUntil != 0 {
 		r.ExpiresAt = protocol.Time{Unix: op.HoldUntil, Offset: op.Offset, Set: true}

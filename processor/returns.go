@@ -63,6 +63,9 @@ func (t *Task) routeSale() {
 
 // giveBack books a return: whole, by lines or by amount.
 func (t *Task) giveBack(tx *ledger.Tx) error {
+	if away, err := t.away(tx); away || err != nil {
+		return err
+	}
 	sale, err := tx.Sale(t.saleID())
 	if err != nil {
 		return err

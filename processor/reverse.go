@@ -98,6 +98,9 @@ func (g *target) named(entries []ledger.DupEntry) ledger.OpID {
 // declined when it comes late; what did nothing or is undone already is
 // answered alike.
 func (t *Task) reverse(tx *ledger.Tx) error {
+	if away, err := t.away(tx); away || err != nil {
+		return err
+	}
 	t.when = t.moment(tx.Now())
 	if t.otherID == 0 {
 		return t.mark(tx)

@@ -59,9 +59,10 @@ func renderSlip(op *ledger.Operation, r *protocol.Response) {
 		s.some("Points earned: ", op.Earned)
 		s.some("Gifts: ", gifts(op))
 	}
-	s.line("Points available: ", op.After.Available)
-	s.some("Points pending: ", op.After.Pending)
-	s.some("Points owed: ", -op.After.Deficit)
+	after := balanceAfter(op)
+	s.line("Points available: ", after.Available)
+	s.some("Points pending: ", after.Pending)
+	s.some("Points owed: ", -after.Deficit)
 	text, from := string(s.text[:s.n]), 0
 	for _, to := range s.ends[:s.list] {
 		r.Slip = append(r.Slip, text[from:to])

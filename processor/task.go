@@ -64,6 +64,7 @@ type errand struct {
 
 	when     moment
 	version  program.Version
+	heir     heir        // of a merged account
 	target   target      // of a reversal
 	parked   ledger.OpID // the parked message that the office books
 	again    bool        // a repeat whose DE7 is to be noted
@@ -184,6 +185,8 @@ func (t *Task) Decide(tx *ledger.Tx) error {
 	switch {
 	case t.again:
 		return t.noteRepeat(tx)
+	case t.heir.looks:
+		return t.look(tx)
 	case t.refused():
 		return t.declineRefused(tx)
 	}
