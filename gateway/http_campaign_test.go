@@ -37,6 +37,7 @@ func TestQuestionsAboutCampaigns(t *testing.T) {
 	a = e.do("GET", "/v1/reminders?cursor=17&limit=5", "")
 	require.Equal(t, 503, a.status)
 	require.Contains(t, a.body, "not now")
+	require.Equal(t, 1, counted(t, e, "tillgate_requests_total", "edge", "http", "call", protocol.CallListReminders.String(), "code", "unavailable"))
 	require.Equal(t, 400, e.do("GET", "/v1/reminders?after=17", "").status, "a parameter that the call doesn't take")
 	require.Equal(t, 400, e.do("GET", "/v1/segments?limit=1", "").status)
 

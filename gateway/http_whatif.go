@@ -81,6 +81,7 @@ func (h *httpEdge) campaign(ctx *fasthttp.RequestCtx, call protocol.Call, target
 func (h *httpEdge) long(ctx *fasthttp.RequestCtx, s *replayStream, start time.Time) {
 	out := s.out
 	call := out.Call
+	told := &protocol.Response{Code: protocol.Approved} // as far as its status says
 	select {
 	case <-s.ended:
 		if s.err != nil {
@@ -88,13 +89,14 @@ func (h *httpEdge) long(ctx *fasthttp.RequestCtx, s *replayStream, start time.Ti
 			return
 		}
 		h.render(ctx, nil, out)
+		told = out
 	case <-time.After(sign):
 		head := &ctx.Response.Header
 		head.Set(fasthttp.HeaderCacheControl, "no-store")
 		head.SetContentType(out.ContentType())
 		ctx.Response.SetBodyStream(s, -1)
 	}
-	h.meters.done(protocol.EdgeHTTP, call, &protocol.Response{Code: protocol.Approved}, start)
+	h.meters.done(protocol.EdgeHTTP, call, told, start)
 }
 
 // errLate cuts an answer off that has turned out to be a problem when its status
