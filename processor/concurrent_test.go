@@ -109,10 +109,15 @@ func TestReversalRacesItsOriginal(t *testing.T) {
 	s := openShop(t, small)
 	s.enrol(7, "4000001", "", ledger.LotPart{Active: 1, Points: 100000})
 	var wg sync.WaitGroup
-	for range 200 {
+	for i := range 200 {
 		buy := s.sale(protocol.CallRedeem, byCard("4000001"), 10000, 5000)
 		undo := s.till(protocol.CallReverse)
 		undo.TargetKey = buy.Key
+		if i%10 == 0 { // some come late for certain, whoever wins the other races
+			require.Equal(t, protocol.Approved, s.ask(undo).Code)
+			require.Equal(t, protocol.ReversedBefore, s.ask(buy).Code)
+			continue
+		}
 		wg.Add(2)
 		go func() { defer wg.Done(); s.ask(buy) }()
 		go func() { defer wg.Done(); require.Equal(t, protocol.Approved, s.ask(undo).Code) }()
