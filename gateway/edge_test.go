@@ -82,6 +82,7 @@ func (f *fakeSwitch) calls() []protocol.Call {
 type fakeOffice struct {
 	export func(ctx context.Context, w io.Writer) error
 	done   chan struct{}
+	mu     sync.Mutex // over what follows
 	begin  func(ctx context.Context, r *protocol.Request, out *protocol.Response) error
 	late   bool // begin waits, and tells of no progress before
 }
@@ -105,13 +106,23 @@ func (o *fakeOffice) File(ctx context.Context, w io.Writer, r *protocol.Request)
 	return err
 }
 
+// answers sets how questions are answered; late: no progress is told before.
+func (o *fakeOffice) answers(late bool, begin func(context.Context, *protocol.Request, *protocol.Response) error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.late, o.begin = late, begin
+}
+
 func (o *fakeOffice) Begin(r *protocol.Request, out *protocol.Response) func(context.Context, func(done, total int64)) error {
 	return func(ctx context.Context, told func(int64, int64)) error {
-		if !o.late {
+		o.mu.Lock()
+		late, begin := o.late, o.begin
+		o.mu.Unlock()
+		if !late {
 			told(0, 0)
 		}
-		if o.begin != nil {
-			return o.begin(ctx, r, out)
+		if begin != nil {
+			return begin(ctx, r, out)
 		}
 		out.Campaign = &protocol.CampaignView{}
 		return nil

@@ -19,21 +19,21 @@ func TestQuestionsAboutCampaigns(t *testing.T) {
 	e := start(t, func(_ *Options, p *Parts) { p.Office = office })
 	require.Equal(t, `{"segments":[]}`, e.do("GET", "/v1/segments", "").body)
 
-	office.begin = func(_ context.Context, r *protocol.Request, out *protocol.Response) error {
+	office.answers(false, func(_ context.Context, r *protocol.Request, out *protocol.Response) error {
 		require.Equal(t, "come back", r.Target, "the path comes decoded")
 		out.Campaign = &protocol.CampaignView{Grants: []protocol.GrantView{{Name: r.Target, Members: 2, Points: 100, Total: 200}}}
 		return nil
-	}
+	})
 	a := e.do("GET", "/v1/grants/come%20back/preview", "")
 	require.Equal(t, 200, a.status)
 	require.Contains(t, a.body, `"members":2,"total":200`)
 
-	office.begin = func(_ context.Context, r *protocol.Request, out *protocol.Response) error {
+	office.answers(false, func(_ context.Context, r *protocol.Request, out *protocol.Response) error {
 		require.Equal(t, "17", r.Cursor)
 		require.Equal(t, 5, r.Limit)
 		out.Code, out.Detail = protocol.Unavailable, "not now"
 		return nil
-	}
+	})
 	a = e.do("GET", "/v1/reminders?cursor=17&limit=5", "")
 	require.Equal(t, 503, a.status)
 	require.Contains(t, a.body, "not now")
@@ -41,14 +41,14 @@ func TestQuestionsAboutCampaigns(t *testing.T) {
 	require.Equal(t, 400, e.do("GET", "/v1/reminders?after=17", "").status, "a parameter that the call doesn't take")
 	require.Equal(t, 400, e.do("GET", "/v1/segments?limit=1", "").status)
 
-	office.begin = func(ctx context.Context, _ *protocol.Request, out *protocol.Response) error {
+	office.answers(false, func(ctx context.Context, _ *protocol.Request, out *protocol.Response) error {
 		select {
 		case <-ctx.Done():
 		case <-time.After(sign + sign/2):
 		}
 		out.Code = protocol.Unavailable
 		return nil
-	}
+	})
 	resp, err := http.Get("http://" + e.HTTPAddr() + "/v1/segments")
 	if err == nil {
 		defer resp.Body.Close()
@@ -56,21 +56,20 @@ func TestQuestionsAboutCampaigns(t *testing.T) {
 	}
 	require.Error(t, err, "the connection is cut off: its status may have been sent when it turned out to be a problem")
 
-	office.late = true
-	office.begin = func(ctx context.Context, _ *protocol.Request, out *protocol.Response) error {
+	office.answers(true, func(ctx context.Context, _ *protocol.Request, out *protocol.Response) error {
 		select {
 		case <-ctx.Done():
 		case <-time.After(sign + sign/2):
 		}
 		out.Code, out.Detail = protocol.Unavailable, "the reporting database is 7 records behind the ledger; try again later"
 		return nil
-	}
+	})
 	a = e.do("GET", "/v1/segments", "")
 	require.Equal(t, 503, a.status, "whoever waits for the projection is told what came of it")
 	require.Equal(t, "application/problem+json", a.header.Get("Content-Type"))
 	require.Contains(t, a.body, "7 records behind")
 	require.NotEmpty(t, a.header.Get("Retry-After"))
-	office.late, office.begin = false, nil
+	office.answers(false, nil)
 
 	a = e.do("GET", "/v1/segments/risk/members", "")
 	require.Equal(t, 200, a.status)

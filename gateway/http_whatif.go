@@ -79,24 +79,24 @@ func (h *httpEdge) campaign(ctx *fasthttp.RequestCtx, call protocol.Call, target
 // long sends the answer of what may take a while. What goes wrong within a
 // second is an answer with its status.
 func (h *httpEdge) long(ctx *fasthttp.RequestCtx, s *replayStream, start time.Time) {
-	out := s.out
-	call := out.Call
-	told := &protocol.Response{Code: protocol.Approved} // as far as its status says
+	// s.out is the replay's until it has ended: before, all that is known is that
+	// it goes well.
+	told := &protocol.Response{Call: s.call, Code: protocol.Approved}
 	select {
 	case <-s.ended:
 		if s.err != nil {
-			h.refuse(ctx, call, protocol.Unavailable, "", "it ended early; try again")
+			h.refuse(ctx, s.call, protocol.Unavailable, "", "it ended early; try again")
 			return
 		}
-		h.render(ctx, nil, out)
-		told = out
+		told = s.out
+		h.render(ctx, nil, told)
 	case <-time.After(sign):
 		head := &ctx.Response.Header
 		head.Set(fasthttp.HeaderCacheControl, "no-store")
-		head.SetContentType(out.ContentType())
+		head.SetContentType(told.ContentType())
 		ctx.Response.SetBodyStream(s, -1)
 	}
-	h.meters.done(protocol.EdgeHTTP, call, told, start)
+	h.meters.done(protocol.EdgeHTTP, s.call, told, start)
 }
 
 // errLate cuts an answer off that has turned out to be a problem when its status
@@ -107,6 +107,7 @@ var errLate = errors.New("the answer is a problem, and its status was sent befor
 // report.
 type replayStream struct {
 	gw      *Gateway
+	call    protocol.Call
 	begun   chan struct{} // closed when it has told of progress for the first time
 	ended   chan struct{} // closed when the replay has returned; err and out are its then
 	err     error
@@ -121,7 +122,7 @@ type replayStream struct {
 func (h *httpEdge) startReplay(conn net.Conn, run func(context.Context, func(done, total int64)) error, out *protocol.Response) *replayStream {
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &replayStream{
-		gw: h.gw, begun: make(chan struct{}), ended: make(chan struct{}), out: out, cancel: cancel, conn: conn, timeout: h.options.WriteTimeout,
+		gw: h.gw, call: out.Call, begun: make(chan struct{}), ended: make(chan struct{}), out: out, cancel: cancel, conn: conn, timeout: h.options.WriteTimeout,
 	}
 	go func() {
 		defer close(s.ended)
