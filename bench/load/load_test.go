@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -274,4 +275,27 @@ func FuzzISOAnswer(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestLogKeepsAllThatIsDue(t *testing.T) {
+	dir := t.TempDir()
+	r, err := Log(t.Context(), dir, 400, Options{Rate: 5000, Duration: 500 * time.Millisecond, Warmup: 100 * time.Millisecond, Seed: 5})
+	require.NoError(t, err)
+	require.InDelta(t, 2500, r.Approved, 300, "five deviations of a Poisson process, and more")
+	require.Equal(t, r.Approved, r.Latency.TotalCount())
+	require.NotEmpty(t, r.Timeline.Points(time.Minute))
+	left, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Empty(t, left, "its file is removed")
+
+	for _, o := range []Options{{Duration: time.Second}, {Rate: 1}} {
+		_, err = Log(t.Context(), dir, 400, o)
+		require.ErrorContains(t, err, "needs")
+	}
+	_, err = Log(t.Context(), dir, logFile+1, Options{Rate: 1, Duration: time.Second})
+	require.ErrorContains(t, err, "records of 8")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err = Log(ctx, dir, 400, Options{Rate: 1, Duration: time.Hour})
+	require.ErrorIs(t, err, context.Canceled)
 }

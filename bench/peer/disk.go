@@ -26,6 +26,9 @@ const (
 	memTable   = 64 << 20 // the server's default, too
 )
 
+// Record is how many bytes that is for each operation.
+const Record = keys * (keyBytes + valueBytes)
+
 // Pebble writes operations for a time as fast as one goroutine can, a sync
 // after each batch, and returns how many there were a second.
 func Pebble(dir string, lasting time.Duration) (rate float64, err error) {

@@ -3,9 +3,11 @@ package trial
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"tillgate/bench/day"
 	"tillgate/bench/load"
+	"tillgate/bench/peer"
 	"tillgate/bench/report"
 )
 
@@ -174,11 +176,17 @@ func (t *trial) soak(ctx context.Context, x run, saturation float64) error {
 	if err != nil {
 		return err
 	}
-	stop := t.watch(ctx, x.shop, watch)
-	asked := x.shop.asked
 	x.name = fmt.Sprintf("%s, %v at %.0f %%", x.name, t.Soak, t.At*100)
 	x.rate, x.length = saturation*t.At, t.Soak
+	alone, err := t.log(ctx, "", x.name+logSuffix, load.Options{Rate: x.rate, Duration: t.logAlone()})
+	if err != nil {
+		return err
+	}
+	stop := t.watch(ctx, x.shop, watch)
+	asked := x.shop.asked
+	witness := t.witness(ctx, x.name)
 	result, err := t.measure(ctx, "", x)
+	beside, err := witness(err)
 	if err := stop(err); err != nil {
 		return err
 	}
@@ -186,27 +194,89 @@ func (t *trial) soak(ctx context.Context, x run, saturation float64) error {
 	if err != nil {
 		return err
 	}
-	stalls, longest := countStalls(result.Timeline.Points(forever))
-	t.figure(x.name+": stalls of more than 50 ms", "", float64(stalls))
-	t.figure(x.name+": longest wait", "ms", longest)
+	points := result.Timeline.Points(forever)
+	stalls := findStalls(points)
+	t.figure(x.name+": stalls of more than 50 ms", "", float64(len(stalls)))
+	t.figure(x.name+": of them also in a log of its own beside it", "", float64(countShared(stalls, beside.Timeline.Points(forever))))
+	t.figure(x.name+": longest wait", "ms", milliseconds(longestWait(points)))
+	t.figure(x.name+": before it, stalls a minute of nothing but the log", "", float64(len(findStalls(alone.Timeline.Points(forever))))/t.logAlone().Minutes())
 	t.figure(x.name+": answers after more than 50 ms", "", float64(result.Slow))
 	t.figure(x.name+": growth for each request", "bytes", float64(after-before)/float64(max(1, x.shop.asked-asked)))
 	t.figure(x.name+": memory of the server at its end", "MiB", memory(x.shop.server.Pid()))
 	return nil
 }
 
-// countStalls counts the runs of slots in which somebody waited too long:
-// what a shop would call one stall, however many waited.
-func countStalls(points []load.Point) (stalls int, longest float64) {
+// witnessRate is how often a second a soak's witness writes: hardly a stall
+// fails to meet a write, and the disk has hardly more to do.
+const witnessRate = 100
+
+// witness keeps a log of its own beside a soak, on the same disk: what stalls
+// both is the disk, whoever fills it. The returned function waits for its end, or ends it
+// where the soak has failed.
+func (t *trial) witness(ctx context.Context, name string) (wait func(error) (*load.Result, error)) {
+	ctx, cancel := context.WithCancel(ctx)
+	var r *load.Result
+	var err error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		r, err = load.Log(ctx, t.dir, peer.Record, load.Options{Rate: witnessRate, Duration: t.Soak, Warmup: t.warmup()})
+	}()
+	return func(failed error) (*load.Result, error) {
+		if failed != nil {
+			cancel()
+		}
+		<-done
+		cancel()
+		if failed == nil && err != nil {
+			failed = fmt.Errorf("%s, the log beside it: %w", name, err)
+		}
+		return r, failed
+	}
+}
+
+// stall is a run of slots in which somebody waited longer than [load.Stall]:
+// what a shop would call one, however many waited.
+type stall struct {
+	first, last int // slots
+	longest     time.Duration
+}
+
+func findStalls(points []load.Point) (stalls []stall) {
 	in := false
-	for _, p := range points {
-		longest = max(longest, milliseconds(p.Most))
-		if long := p.Most > load.Stall; long != in {
-			in = long
-			if in {
-				stalls++
+	for i, p := range points {
+		if p.Most <= load.Stall {
+			in = false
+			continue
+		}
+		if !in {
+			stalls = append(stalls, stall{first: i})
+			in = true
+		}
+		s := &stalls[len(stalls)-1]
+		s.last, s.longest = i, max(s.longest, p.Most)
+	}
+	return stalls
+}
+
+// countShared counts the stalls in which a log beside the server waited for at
+// least half as long: its writes fall due at other moments. An answer may lie
+// in the slot after the one in which the disk stood still.
+func countShared(stalls []stall, log []load.Point) (shared int) {
+	for _, s := range stalls {
+		for i := max(0, s.first-1); i <= s.last && i < len(log); i++ {
+			if log[i].Most >= s.longest/2 {
+				shared++
+				break
 			}
 		}
 	}
-	return stalls, longest
+	return shared
+}
+
+func longestWait(points []load.Point) (longest time.Duration) {
+	for _, p := range points {
+		longest = max(longest, p.Most)
+	}
+	return longest
 }

@@ -22,12 +22,19 @@ func TestStallsAreCountedOnce(t *testing.T) {
 	for _, ms := range []int{1, 60, 80, 2, 50, 51, 1, 300} {
 		points = append(points, load.Point{Most: time.Duration(ms) * time.Millisecond})
 	}
-	stalls, longest := countStalls(points)
-	require.Equal(t, 3, stalls)
-	require.InDelta(t, 300, longest, 0)
-	stalls, longest = countStalls(nil)
-	require.Zero(t, stalls)
-	require.Zero(t, longest)
+	const ms = time.Millisecond
+	stalls := findStalls(points)
+	require.Equal(t, []stall{{1, 2, 80 * ms}, {5, 5, 51 * ms}, {7, 7, 300 * ms}}, stalls)
+	require.Equal(t, 300*ms, longestWait(points))
+	require.Empty(t, findStalls(nil))
+	require.Zero(t, longestWait(nil))
+
+	// Which of them a log beside the server had, too: the answers of the first
+	// came in the slot after, the second is half as long as is needed.
+	log := []load.Point{{Most: 40 * ms}, {}, {}, {}, {Most: 25 * ms}, {Most: 25 * ms}, {}, {Most: 150 * ms}}
+	require.Equal(t, 2, countShared(stalls, log))
+	require.Equal(t, 1, countShared(stalls, log[:4]), "a log that has ended")
+	require.Zero(t, countShared(stalls, nil))
 }
 
 // A promise is kept by what was measured: not by nothing, and not by leaving

@@ -20,6 +20,7 @@ const (
 	emptyLoad  = "fasthttp's empty answer"
 	httpLoad   = "durable authorize, HTTP"
 	openSuffix = " at half"
+	logSuffix  = ": nothing but the log"
 	evenLoad   = "authorize + void, members drawn evenly"
 	zipfLoad   = "authorize + void, members by Zipf 1.2"
 	hotLoad    = "authorize + void, one member"

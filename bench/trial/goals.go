@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"tillgate/bench/day"
+	"tillgate/bench/load"
 	"tillgate/bench/peer"
 	"tillgate/bench/report"
 )
@@ -199,7 +200,11 @@ func (c *contest) both(ctx context.Context, r int, x run) error {
 	if _, err := c.measure(ctx, step(r), x); err != nil {
 		return err
 	}
-	return c.void(ctx, x.shop)
+	if err := c.void(ctx, x.shop); err != nil {
+		return err
+	}
+	_, err = c.log(ctx, step(r), x.name+logSuffix, load.Options{Rate: x.rate, Duration: c.Length, Warmup: c.warmup()})
+	return err
 }
 
 // holdsEach bounds the holds of a load, for each member on average: accounts

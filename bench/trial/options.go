@@ -168,7 +168,7 @@ func (o *Options) Expected() time.Duration {
 		if o.Within > 0 {
 			all += searchSteps * each
 		}
-		return setup + all*time.Duration(o.Repeats) + o.Soak + 10*time.Second
+		return setup + all*time.Duration(o.Repeats) + o.Soak + o.logAlone() + 10*time.Second
 	case Stream:
 		return setup + time.Duration(o.Repeats)*4*each + 10*time.Second
 	case Projection:
@@ -180,7 +180,7 @@ func (o *Options) Expected() time.Duration {
 	repeat := o.short() * 3 // sync and both codecs
 	for _, on := range []bool{o.HTTP, o.ISO} {
 		if on {
-			repeat += 5 * each // the baseline, closed and open, and about as long for voiding
+			repeat += 6 * each // the baseline, closed, open and the log, and about as long for voiding
 		}
 	}
 	if o.ISO {
@@ -191,6 +191,9 @@ func (o *Options) Expected() time.Duration {
 	}
 	return setup + time.Duration(o.Repeats)*(repeat+o.short()+time.Second) + evaluateTime
 }
+
+// logAlone is how long the log is measured by itself before a soak.
+func (o *Options) logAlone() time.Duration { return min(o.Soak, time.Minute) }
 
 // short is how long the things take that need no server.
 func (o *Options) short() time.Duration { return min(o.Length, time.Second) / 2 }

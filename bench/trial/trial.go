@@ -101,6 +101,19 @@ func tail(log []byte) []byte {
 	return log[max(0, len(log)-most):]
 }
 
+// log measures what the disk lets anybody promise: a log by itself, at a rate.
+func (t *trial) log(ctx context.Context, step, name string, o load.Options) (*load.Result, error) {
+	t.Step(step+name, o.Warmup+o.Duration)
+	t.runs++
+	o.Seed = uint64(t.runs)
+	r, err := load.Log(ctx, t.dir, peer.Record, o)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	t.enter(name, edge{}, true, r, 0, 0)
+	return r, nil
+}
+
 // run is what a load is run against.
 type run struct {
 	name    string

@@ -69,7 +69,7 @@ func TestGoals(t *testing.T) {
 	rep, err := trial.Run(t.Context(), o)
 	require.NoError(t, err)
 	require.Empty(t, rep.Failures)
-	require.Len(t, rep.Loads, 12)
+	require.Len(t, rep.Loads, 14)
 	for _, l := range rep.Loads {
 		require.Len(t, l.Rate, o.Repeats, l.Name)
 		require.Positive(t, l.Rate.Least(), l.Name)
@@ -115,6 +115,14 @@ func TestDay(t *testing.T) {
 	}
 	require.Len(t, rep.Watches, 2)
 	require.NotEmpty(t, rep.Watches[0].Samples)
+	logs := 0
+	for _, l := range rep.Loads {
+		if strings.HasSuffix(l.Name, ": nothing but the log") {
+			require.Positive(t, l.Approved)
+			logs++
+		}
+	}
+	require.Equal(t, 2, logs, "the disk by itself, before each soak")
 	require.Contains(t, strings.Join(rep.Notes, "\n"), "acknowledged operations, each there once")
 }
 
