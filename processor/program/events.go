@@ -116,8 +116,11 @@ func (j *judge) purchaseEvents() {
 		case onBought:
 			if j.applies(e.when, e.goods, e.name) {
 				j.countBought(e)
+				apart := j.byLine()
 				j.gift(e, &j.days)
-				j.divide(e)
+				if apart {
+					j.divide(e)
+				}
 			}
 		}
 	}
@@ -135,21 +138,36 @@ func (j *judge) mayBeFirst(e *event) bool {
 	return true
 }
 
+// maxByLine bounds the counters and gifts that a decision tells line by line:
+// two events' for every line of the largest basket. Each is an entry of the
+// journal record and of the sale, whose size has a bound.
+const maxByLine = 2 * MaxLines
+
+// byLine says whether what an event counts or gives is told line by line. A
+// receipt without lines has one, and what has no room any more stands for the
+// whole receipt: it goes back with all of it.
+func (j *judge) byLine() bool {
+	return len(j.r.Lines) > 0 && len(j.d.Counts)+len(j.d.Gifts)+len(j.lines) <= maxByLine
+}
+
 // countBought counts the units that buy a tier, by line: a return of a line
 // gives them back.
 func (j *judge) countBought(e *event) {
 	if e.tier < 0 {
 		return
 	}
+	apart, units := j.byLine(), int64(0)
 	for i := range j.lines {
-		if !j.picks(e.goods, i) {
-			continue
+		switch {
+		case !j.picks(e.goods, i):
+		case apart:
+			j.count(e.key, max(j.units[i], 1), i+1)
+		default:
+			units += max(j.units[i], 1)
 		}
-		line := i + 1
-		if len(j.r.Lines) == 0 {
-			line = 0
-		}
-		j.count(e.key, max(j.units[i], 1), line)
+	}
+	if units > 0 {
+		j.count(e.key, units, 0)
 	}
 }
 
@@ -157,7 +175,7 @@ func (j *judge) countBought(e *event) {
 // brought it, by what they cost: of equals if they cost nothing. So a return of
 // one of them takes its part back, and a return of anything else none.
 func (j *judge) divide(e *event) {
-	if e.points == 0 || len(j.r.Lines) == 0 {
+	if e.points == 0 {
 		return
 	}
 	cost := int64(0)

@@ -1,6 +1,9 @@
 package program
 
 import (
+	"fmt"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -27,6 +30,54 @@ events:
   - {event: bought, goods: {category: [coffee]}, give: {points: 5, tier: VIP, for: 90d}, lot: {expires_after: 7d}}
   - {event: birthday, days_before: 3, give: {points: 300}}
 `
+
+// TestWhatIsBoughtIsToldByLineAsLongAsThereIsRoom: the journal record has a
+// bound, so the gifts and counters of a large basket under many events stand
+// for the whole receipt beyond one.
+func TestWhatIsBoughtIsToldByLineAsLongAsThereIsRoom(t *testing.T) {
+	var doc strings.Builder
+	doc.WriteString("program: many\ncurrency: KZT\ntimezone: Asia/Almaty\nearn: {rules: [{name: base, give: {percent: 10}}]}\n" +
+		"tiers: {by: lifetime, levels: [{name: Base}, {name: VIP, from: 1000000}]}\nevents:\n")
+	for i := range maxRules {
+		fmt.Fprintf(&doc, "  - {name: event %d, event: bought, goods: {category: [coffee]}, give: {points: 1000, tier: VIP, for: 90d}}\n", i)
+	}
+	p, problems := Compile([]byte(doc.String()))
+	require.Empty(t, problems)
+	r, f, at := basket()
+	r.Redeem, r.Lines, r.Total = protocol.Redeem{}, nil, 0
+	for i := range MaxLines {
+		r.Lines = append(r.Lines, protocol.Line{ID: strconv.Itoa(i + 1), Category: "coffee", Quantity: 2000, Price: 1000, Amount: 2000})
+		r.Total += 2000
+	}
+	var d Decision
+	Evaluate(p, f, r, at, &d)
+	require.Equal(t, protocol.Approved, d.Code, d.Detail)
+
+	points, units := map[string]int64{}, map[uint64]int64{}
+	apart := 0
+	for _, g := range d.Gifts {
+		points[g.Rule] += g.Lot.Points
+		if g.Line > 0 {
+			apart++
+		}
+	}
+	for _, c := range d.Counts {
+		units[c.Key] += c.Value
+		if c.Line > 0 {
+			apart++
+		}
+	}
+	require.Equal(t, maxByLine, apart, "the first event's units and points, line by line")
+	require.Less(t, len(d.Gifts)+len(d.Counts), maxByLine+2*maxRules)
+	require.Len(t, points, maxRules)
+	require.Len(t, units, maxRules)
+	for name, n := range points {
+		require.EqualValues(t, 100_000, n, name)
+	}
+	for key, n := range units {
+		require.EqualValues(t, 2*MaxLines, n, key)
+	}
+}
 
 // TestStandingAllocatesNothing: tiers, events and sums at stores cost a
 // purchase no garbage, and neither does its booking.
