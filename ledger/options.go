@@ -44,7 +44,8 @@ type Options struct {
 	// several.
 	HotAccounts int
 	// LinkCache bounds the identifiers that are kept in memory with what they
-	// lead to: 2,000,000 by default, some 110 bytes each. Negative for none.
+	// lead to: 10,000,000 by default, of 40 bytes each in tables that grow with
+	// them. Negative for none.
 	LinkCache int
 	// MinFreeDisk is the room below which nothing is accepted any more, in
 	// bytes: 1 GiB by default, enough for the memtables and a compaction;
@@ -103,7 +104,7 @@ func (o Options) withDefaults() (Options, error) {
 	set(&o.CacheBytes, 1<<30)
 	set(&o.MemTableBytes, 64<<20)
 	set(&o.HotAccounts, 500_000)
-	set(&o.LinkCache, 2_000_000)
+	set(&o.LinkCache, 10_000_000)
 	set(&o.MinFreeDisk, 1<<30)
 	set(&o.WindowRecords, 1000)
 	set(&o.WindowAge, time.Minute)
