@@ -58,6 +58,9 @@ func (t *Task) sellNow(tx *ledger.Tx, kind ledger.Kind, narrow func(*program.Fac
 	t.stamp(op, kind)
 	op.Target = t.parked
 	t.figures(op)
+	if r := t.request(); r.Offline && r.Printed.HasPayable && r.Printed.Payable != op.Total-op.Redeemed {
+		op.Flags = append(op.Flags, flagPayableDiffers)
+	}
 	op.Registered = t.facts.Registered
 	op.Status = ledger.SaleConfirmed.String()
 	op.Extend = t.decision.ExtendTo

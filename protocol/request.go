@@ -291,7 +291,8 @@ type Request struct {
 	// Target is the id in the path (authorization, member, card number, parked
 	// item), or DE37 / DE48 05.
 	Target string
-	// Printed belongs to confirm.
+	// Printed belongs to confirm, and by ISO 8583 to the accrual of a till that
+	// was cut off.
 	Printed Printed
 
 	// TargetKey, with Terminal, names the request to reverse by its

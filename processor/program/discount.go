@@ -6,6 +6,16 @@ import (
 	"tillgate/protocol"
 )
 
+// priced decides what the receipt gets cheaper by and what points pay of it. It
+// reports whether the decision stands.
+func (j *judge) priced() bool {
+	if j.r.Offline && j.r.Printed.HasPayable {
+		return j.asPrinted()
+	}
+	j.discount()
+	return j.redeemed()
+}
+
 // discount lets the groups of discounts act, in document order, each on what
 // the ones before it have left. Inside a group the rules compete on each line.
 func (j *judge) discount() {

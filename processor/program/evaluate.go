@@ -24,8 +24,7 @@ func Evaluate(p *Program, f *Facts, r *protocol.Request, at int64, d *Decision) 
 	j.pick()
 	j.tierNow()
 	j.promos()
-	j.discount()
-	if !j.redeemed() || !j.guarded() {
+	if !j.priced() || !j.guarded() {
 		return
 	}
 	j.earn()

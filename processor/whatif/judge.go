@@ -21,7 +21,7 @@ func (r *replay) judge(m *member) figures {
 	d := &r.decision
 	program.Evaluate(r.q.Draft, &r.facts, &r.request, op.At, d)
 	if !d.Code.OK() && wish > 0 {
-		r.request.Redeem = protocol.Redeem{}
+		r.receipt(op, 0)
 		program.Evaluate(r.q.Draft, &r.facts, &r.request, op.At, d)
 	}
 	if !d.Code.OK() {
@@ -51,7 +51,11 @@ func (r *replay) receipt(op *ledger.Operation, wish int64) {
 	q.Terminal, q.Store, q.Cashier, q.Channel = op.Terminal, op.Store, op.Cashier, op.Channel
 	q.Total, q.HasBasket = op.Total, true
 	q.Redeem = protocol.Redeem{}
-	q.Offline = op.Offline && op.Kind == ledger.KindAccrue
+	q.Offline, q.Printed = op.Offline && op.Kind == ledger.KindAccrue, protocol.Printed{}
+	if q.Offline && slices.ContainsFunc(op.Rules, func(x ledger.Rule) bool { return x.Name == program.RulePrinted }) {
+		// The sum that stood on the receipt; what is not paid with points is money.
+		q.Printed = protocol.Printed{HasPayable: true, Payable: op.Payable + op.Redeemed - r.q.Draft.Money(wish)}
+	}
 	if wish > 0 {
 		q.Redeem = protocol.Redeem{Mode: protocol.RedeemPoints, Points: wish, Partial: true}
 	}

@@ -200,13 +200,16 @@ func (w *week) buy(call protocol.Call) protocol.Request {
 }
 
 // cutOff makes a purchase one of a till that was cut off at the time, and which
-// may have taken points that the member doesn't have.
+// may have taken points that the member doesn't have, and may say what was paid.
 func (w *week) cutOff(r *protocol.Request) {
 	ago := time.Duration(w.draw("hours ago", 0, 71)) * time.Hour
 	r.Offline = true
 	r.At = protocol.Time{Unix: w.clock.Load() - int64(ago), Offset: 5 * 3600, Set: true}
 	if w.draw("takes", 0, 2) > 0 {
 		r.Redeem = protocol.Redeem{Mode: protocol.RedeemPoints, Points: w.draw("taken", 1, 8000)}
+	}
+	if w.draw("says what was paid", 0, 2) == 0 {
+		r.Printed = protocol.Printed{HasPayable: true, Payable: w.draw("paid", r.Total/2, r.Total)}
 	}
 }
 

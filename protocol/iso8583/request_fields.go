@@ -221,15 +221,19 @@ func (r *mapper) body() {
 
 // took reads how many points a till that was cut off has taken: what the
 // receipt shows (DE61 02), else what DE48 asks for. Fewer are not fine any more.
+// A receipt that is paid with neither points nor money says nothing: tills with
+// a fixed layout fill DE61 03 with zeros.
 func (r *mapper) took() {
 	req := r.req
 	req.Redeem.Partial = false
-	if !req.Printed.HasRedeemed {
-		return
+	if req.Printed.HasRedeemed {
+		req.Redeem = protocol.Redeem{}
+		if req.Printed.Redeemed > 0 {
+			req.Redeem = protocol.Redeem{Mode: protocol.RedeemPoints, Points: req.Printed.Redeemed}
+		}
 	}
-	req.Redeem = protocol.Redeem{}
-	if req.Printed.Redeemed > 0 {
-		req.Redeem = protocol.Redeem{Mode: protocol.RedeemPoints, Points: req.Printed.Redeemed}
+	if req.Printed.Payable == 0 && req.Redeem.Mode == protocol.RedeemNone {
+		req.Printed.HasPayable = false
 	}
 }
 

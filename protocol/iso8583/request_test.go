@@ -142,6 +142,40 @@ func TestPointsTakenOffline(t *testing.T) {
 	}
 }
 
+// TestMoneyPrintedOffline: the money that stands on the receipt counts; zeros
+// beside no points are a fixed layout's filling, not a receipt that cost nothing.
+func TestMoneyPrintedOffline(t *testing.T) {
+	for _, c := range []struct {
+		mti, asked, took, paid string
+		want                   protocol.Printed
+	}{
+		{"0220", "", "", "40000", protocol.Printed{HasPayable: true, Payable: 40_000}},
+		{"0220", "", "10000", "40000", protocol.Printed{HasRedeemed: true, Redeemed: 10_000, HasPayable: true, Payable: 40_000}},
+		{"0221", "", "000000050000", "000000000000", protocol.Printed{HasRedeemed: true, Redeemed: 50_000, HasPayable: true}},
+		{"0220", "50000", "", "0", protocol.Printed{HasPayable: true}},
+		{"0220", "MAX", "", "0", protocol.Printed{HasPayable: true}},
+		{"0220", "", "", "000000000000", protocol.Printed{}},
+		{"0220", "0", "", "0", protocol.Printed{}},
+		{"0221", "5000", "000000000000", "000000000000", protocol.Printed{HasRedeemed: true}},
+	} {
+		x, fault := read(t, Profile{}, func(t testing.TB, m *Message) {
+			set(t, m, c.mti, common(map[int]string{3: "000000", 4: "50000"}))
+			tags := []any{TagIdentifierKind, "CARD", TagIdentifier, "AB-77"}
+			if c.asked != "" {
+				tags = append(tags, TagRedeem, c.asked)
+			}
+			loyalty(t, m, tags...)
+			var printed TLVs
+			if c.took != "" {
+				printed.Add(TagRedeemed, c.took)
+			}
+			require.NoError(t, printed.Add(TagPayable, c.paid).Into(m, 61))
+		})
+		require.Equal(t, Fault{}, fault)
+		require.Equal(t, c.want, x.Request.Printed, "%+v", c)
+	}
+}
+
 // TestPrecedence: DE48 02 wins over DE2, DE48 05 over DE37, lines over the sum
 // of a return.
 func TestPrecedence(t *testing.T) {
