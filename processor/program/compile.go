@@ -72,6 +72,7 @@ func (c *compiler) document(root *node) {
 	c.reporting(o)
 	c.resolveLooks()
 	c.uselessCodes()
+	c.ownNames()
 }
 
 func (c *compiler) head(o object) {
