@@ -1,6 +1,9 @@
 package processor
 
 import (
+	"fmt"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -102,4 +105,74 @@ redeem: {cap: 50}
 	require.Equal(t, []int64{3000, 6000}, []int64{a.Redeemed, a.RedeemedMoney})
 	require.Equal(t, []int64{2000, 4000, 6000}, []int64{a.Lines[0].Points, a.Lines[0].Redeemed, a.Lines[0].Payable})
 	require.Equal(t, []int64{1000, 2000, 3000}, []int64{a.Lines[1].Points, a.Lines[1].Redeemed, a.Lines[1].Payable})
+}
+
+// The largest basket under as many rules as a programme may have still fits
+// into its record, and its whole return takes back all that it has counted and
+// given.
+func TestTheLargestBasketUnderTheMostRulesComesBackWhole(t *testing.T) {
+	const most = 200
+	var doc strings.Builder
+	doc.WriteString("program: many\ncurrency: KZT\ntimezone: Asia/Almaty\nearn: {rules: [{name: base, give: {percent: 10}}]}\n" +
+		"tiers: {by: lifetime, levels: [{name: Base}, {name: VIP, from: 1000000}]}\ndiscounts:\n  rules:\n")
+	for i := range most {
+		fmt.Fprintf(&doc, "    - {name: rule %d, goods: {category: [coffee, tea]}, give: {every: 6, percent: 100, across_receipts: true}}\n", i)
+	}
+	doc.WriteString("events:\n")
+	for i := range most {
+		fmt.Fprintf(&doc, "  - {name: event %d, event: bought, goods: {category: [coffee]}, give: {points: 1000, tier: VIP, for: 90d}}\n", i)
+	}
+	s := openShop(t, "")
+	require.Equal(t, protocol.Approved, s.put("", doc.String()).Code)
+	s.enrol(7, "4000001", "", ledger.LotPart{Active: 1, Points: 500})
+
+	basket := func() protocol.Request {
+		r := s.sale(protocol.CallAccrue, byCard("4000001"), 0, 0)
+		for i := range protocol.MaxLines {
+			r.Lines = append(r.Lines, protocol.Line{ID: strconv.Itoa(i + 1), Category: "coffee", Quantity: 2000, Price: 1000, Amount: 2000})
+			r.Total += 2000
+		}
+		return r
+	}
+	// Two teas were bought before: what they have counted is there after the return, too.
+	tea := basket()
+	tea.Lines, tea.Total = tea.Lines[:1], 2000
+	tea.Lines[0].Category = "tea"
+	s.approved(tea)
+	state := func() (ledger.Balance, []ledger.Count, ledger.Account) {
+		a := s.account(7)
+		return a.Balance(), s.counts(7), ledger.Account{
+			Tier: a.Tier, TierUntil: a.TierUntil, Lifetime: a.Lifetime, Days: a.Days, Purchases: a.Purchases, Lots: a.Lots,
+		}
+	}
+	balance, counts, account := state()
+	require.NotEmpty(t, counts)
+
+	s.later(time.Minute)
+	sale := s.approved(basket())
+	require.EqualValues(t, 1_000_000, sale.Total)
+	// Of 2 + 1000 units 167 are free.
+	require.EqualValues(t, 167_000, sale.Discount)
+	whole := s.giveBackAll(sale.ID)
+	back := s.approved(whole)
+	require.EqualValues(t, 833_000, back.Payable)
+	s.later(time.Second)
+	after, left, now := state()
+	require.Equal(t, balance, after)
+	require.Equal(t, counts, left)
+	require.Equal(t, account, now)
+
+	// The return is undone, and all of it is there again; then it comes back after all.
+	undo := s.till(protocol.CallReverse)
+	undo.TargetKey = whole.Key
+	s.approved(undo)
+	again, _, _ := state()
+	require.NotEqual(t, balance, again)
+	s.approved(s.giveBackAll(sale.ID))
+	s.later(time.Second)
+	after, left, now = state()
+	require.Equal(t, balance, after)
+	require.Equal(t, counts, left)
+	require.Equal(t, account, now)
+	s.prove(t)
 }

@@ -50,20 +50,44 @@ type givenUnit struct {
 	units int64
 }
 
-// countNth adds the receipt's units to the rule's counters, line by line, so
-// that a return takes its own back.
+// countNth adds the receipt's units to the rule's counters: line by line, so
+// that a return takes its own back, as long as there is room for that.
 func (j *judge) countNth(r *discountRule) {
-	for i, units := range j.units {
-		if units > 0 && j.picks(r.goods, i) && !j.banned(j.p.discounts.never, i) {
-			j.d.Counts = append(j.d.Counts, CountChange{
-				Count: Count{Key: r.key, Value: units, At: j.at}, Line: j.numbered(i),
-			})
+	units := Count{Key: r.key, At: j.at}
+	apart := j.byLine()
+	for i, n := range j.units {
+		if n > 0 && j.picks(r.goods, i) && !j.banned(j.p.discounts.never, i) {
+			j.countLine(&units, n, i, apart)
 		}
 	}
+	j.countRest(&units)
+	free := Count{Key: r.given}
+	apart = j.byLine()
 	for _, g := range j.given {
 		if g.key == r.given {
-			j.d.Counts = append(j.d.Counts, CountChange{Count: Count{Key: g.key, Value: 1000 * g.units}, Line: j.numbered(g.line)})
+			j.countLine(&free, 1000*g.units, g.line, apart)
 		}
+	}
+	j.countRest(&free)
+}
+
+// countLine counts n of line i, or adds them to what is counted for the whole
+// receipt.
+func (j *judge) countLine(whole *Count, n int64, i int, apart bool) {
+	if !apart {
+		whole.Value += n
+		return
+	}
+	one := *whole
+	one.Value = n
+	j.d.Counts = append(j.d.Counts, CountChange{Count: one, Line: i + 1})
+}
+
+// countRest counts what stands for the whole receipt: it goes back with all of
+// it.
+func (j *judge) countRest(whole *Count) {
+	if whole.Value > 0 {
+		j.d.Counts = append(j.d.Counts, CountChange{Count: *whole})
 	}
 }
 

@@ -79,6 +79,46 @@ func TestWhatIsBoughtIsToldByLineAsLongAsThereIsRoom(t *testing.T) {
 	}
 }
 
+// TestUnitsAreCountedByLineAsLongAsThereIsRoom: the same bound holds for units
+// that are counted across receipts; what has no room stands for the whole
+// receipt, and nothing is lost.
+func TestUnitsAreCountedByLineAsLongAsThereIsRoom(t *testing.T) {
+	var doc strings.Builder
+	doc.WriteString("program: many\ncurrency: KZT\ntimezone: Asia/Almaty\ndiscounts:\n  rules:\n")
+	for i := range maxRules {
+		fmt.Fprintf(&doc, "    - {name: rule %d, goods: {category: [coffee]}, give: {every: 2, percent: 100, across_receipts: true}}\n", i)
+	}
+	p, problems := Compile([]byte(doc.String()))
+	require.Empty(t, problems)
+	r, f, at := basket()
+	r.Redeem, r.Lines, r.Total = protocol.Redeem{}, nil, 0
+	for i := range MaxLines {
+		r.Lines = append(r.Lines, protocol.Line{ID: strconv.Itoa(i + 1), Category: "coffee", Quantity: 2000, Price: 1000, Amount: 2000})
+		r.Total += 2000
+	}
+	var d Decision
+	Evaluate(p, f, r, at, &d)
+	require.Equal(t, protocol.Approved, d.Code, d.Detail)
+	require.EqualValues(t, MaxLines*1000, d.Discount, "every second unit is free once, whatever many rules say so")
+
+	sums, apart := map[uint64]int64{}, 0
+	for _, c := range d.Counts {
+		sums[c.Key] += c.Value
+		if c.Line > 0 {
+			apart++
+		}
+	}
+	require.Positive(t, apart, "the first rule's, line by line")
+	require.LessOrEqual(t, apart, maxByLine)
+	require.LessOrEqual(t, len(d.Counts), maxByLine+2*maxRules)
+	require.Len(t, sums, 2*maxRules)
+	for i := range maxRules {
+		r := &p.discounts.rules[i]
+		require.EqualValues(t, 2*MaxLines, sums[r.key], r.name)
+		require.EqualValues(t, 1000*MaxLines, sums[r.given], r.name)
+	}
+}
+
 // TestStandingAllocatesNothing: tiers, events and sums at stores cost a
 // purchase no garbage, and neither does its booking.
 func TestStandingAllocatesNothing(t *testing.T) {
