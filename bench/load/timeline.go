@@ -55,6 +55,9 @@ func newTimeline(begin time.Time, lasting time.Duration) *Timeline {
 	return t
 }
 
+// Begin is when measuring began: the moment that Points count from.
+func (t *Timeline) Begin() time.Time { return t.begin }
+
 // bin is where a latency is counted: its octave and the quarter of it.
 func bin(took time.Duration) int {
 	us := uint64(max(took, time.Microsecond) / time.Microsecond)

@@ -3,6 +3,7 @@ package trial
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"tillgate/bench/day"
@@ -172,13 +173,14 @@ func (t *trial) search(ctx context.Context, x run, saturation float64) error {
 func (t *trial) soak(ctx context.Context, x run, saturation float64) error {
 	watch := &report.Watch{Name: x.name + ", soak"}
 	t.rep.Watches = append(t.rep.Watches, watch)
-	before, err := diskUse(x.shop.server.Dir)
-	if err != nil {
-		return err
-	}
 	x.name = fmt.Sprintf("%s, %v at %.0f %%", x.name, t.Soak, t.At*100)
 	x.rate, x.length = saturation*t.At, t.Soak
 	alone, err := t.log(ctx, "", x.name+logSuffix, load.Options{Rate: x.rate, Duration: t.logAlone()})
+	if err != nil {
+		return err
+	}
+	// After the log alone: the server goes on tidying its disk meanwhile.
+	before, err := diskUse(x.shop.server.Dir)
 	if err != nil {
 		return err
 	}
@@ -196,8 +198,9 @@ func (t *trial) soak(ctx context.Context, x run, saturation float64) error {
 	}
 	points := result.Timeline.Points(forever)
 	stalls := findStalls(points)
+	later := result.Timeline.Begin().Sub(beside.Timeline.Begin()) // each begins when its load is ready
 	t.figure(x.name+": stalls of more than 50 ms", "", float64(len(stalls)))
-	t.figure(x.name+": of them also in a log of its own beside it", "", float64(countShared(stalls, beside.Timeline.Points(forever))))
+	t.figure(x.name+": of them also in a log of its own beside it", "", float64(countShared(stalls, beside.Timeline.Points(forever), beside.Timeline.Slot, later)))
 	t.figure(x.name+": longest wait", "ms", milliseconds(longestWait(points)))
 	t.figure(x.name+": before it, stalls a minute of nothing but the log", "", float64(len(findStalls(alone.Timeline.Points(forever))))/t.logAlone().Minutes())
 	t.figure(x.name+": answers after more than 50 ms", "", float64(result.Slow))
@@ -260,15 +263,18 @@ func findStalls(points []load.Point) (stalls []stall) {
 }
 
 // countShared counts the stalls in which a log beside the server waited for at
-// least half as long: its writes fall due at other moments. An answer may lie
-// in the slot after the one in which the disk stood still.
-func countShared(stalls []stall, log []load.Point) (shared int) {
+// least half as long: its writes fall due at other moments. later is by how much
+// the server's slots begin after the log's, which are as long. A slot of the log
+// lies across two of the server's, and an answer may come in the slot after the
+// one in which the disk stood still: so a slot before and one after a stall's
+// count as well.
+func countShared(stalls []stall, log []load.Point, slot, later time.Duration) (shared int) {
 	for _, s := range stalls {
-		for i := max(0, s.first-1); i <= s.last && i < len(log); i++ {
-			if log[i].Most >= s.longest/2 {
-				shared++
-				break
-			}
+		from, to := later+time.Duration(s.first)*slot, later+time.Duration(s.last+1)*slot
+		if slices.ContainsFunc(log, func(p load.Point) bool {
+			return p.At > from-slot && p.At-slot < to+slot && p.Most >= s.longest/2
+		}) {
+			shared++
 		}
 	}
 	return shared

@@ -28,13 +28,38 @@ func TestStallsAreCountedOnce(t *testing.T) {
 	require.Equal(t, 300*ms, longestWait(points))
 	require.Empty(t, findStalls(nil))
 	require.Zero(t, longestWait(nil))
+}
 
-	// Which of them a log beside the server had, too: the answers of the first
-	// came in the slot after, the second is half as long as is needed.
-	log := []load.Point{{Most: 40 * ms}, {}, {}, {}, {Most: 25 * ms}, {Most: 25 * ms}, {}, {Most: 150 * ms}}
-	require.Equal(t, 2, countShared(stalls, log))
-	require.Equal(t, 1, countShared(stalls, log[:4]), "a log that has ended")
-	require.Zero(t, countShared(stalls, nil))
+// A stall is the disk's if a log beside the server had it at the same moment,
+// whichever of the two began to be measured first.
+func TestWhichStallsTheDiskHad(t *testing.T) {
+	const ms, slot = time.Millisecond, 100 * time.Millisecond
+	stalls := []stall{{10, 11, 80 * ms}, {20, 20, 60 * ms}, {30, 30, 300 * ms}}
+	log := func(most map[int]int) (points []load.Point) {
+		for i := range 60 {
+			points = append(points, load.Point{At: time.Duration(i+1) * slot, Most: time.Duration(most[i]) * ms})
+		}
+		return points
+	}
+	for _, c := range []struct {
+		of    string
+		most  map[int]int // by slots of the log, milliseconds
+		later time.Duration
+		want  int
+	}{
+		{"at the same time, one of them for less than half as long", map[int]int{10: 40, 20: 25, 30: 150}, 0, 2},
+		{"a slot before and a slot after", map[int]int{9: 80, 21: 60, 28: 300, 32: 300}, 0, 2},
+		{"two slots away", map[int]int{8: 80, 13: 80, 18: 60, 22: 60}, 0, 0},
+		{"the log began two seconds before", map[int]int{30: 80, 40: 60, 50: 300}, 20 * slot, 3},
+		{"the slots that they would be without that", map[int]int{10: 80, 20: 60, 30: 300}, 20 * slot, 1},
+		{"the log began after", map[int]int{5: 80, 15: 60, 25: 300}, -5 * slot, 3},
+		{"its slots lie across", map[int]int{14: 80, 26: 60, 32: 300, 37: 300}, 4*slot + 30*ms, 2},
+		{"nothing", nil, 0, 0},
+	} {
+		require.Equal(t, c.want, countShared(stalls, log(c.most), slot, c.later), c.of)
+	}
+	require.Equal(t, 1, countShared(stalls, log(map[int]int{10: 40, 30: 150})[:12], slot, 0), "a log that has ended")
+	require.Zero(t, countShared(stalls, nil, slot, 0))
 }
 
 // A promise is kept by what was measured: not by nothing, and not by leaving
