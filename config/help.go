@@ -12,6 +12,8 @@ var descriptions = map[string]string{
 	"ledger.cache_bytes":          "size of the block cache",
 	"ledger.mem_table_bytes":      "size of a memtable; at most four of them are read again after a crash",
 	"ledger.hot_accounts":         "decoded accounts kept in memory, counted in KiB",
+	"ledger.record_cache_bytes":   "room for accounts as they are stored; negative: none",
+	"ledger.warm_up":              "read accounts and identifiers into memory after the start, while there is room",
 	"ledger.link_cache":           "identifiers (phone numbers, cards) whose members are kept in memory; negative: none",
 	"ledger.dup_filter_bytes":     "memory of the filter that tells new requests from repeated ones; negative: none",
 	"ledger.min_free_disk":        "free bytes of disk below which nothing is accepted any more; negative: no such check",

@@ -54,6 +54,7 @@ type Ledger struct {
 	dupsTo   atomic.Int32 // and the newest that was written
 	shared   shared
 	links    *linkCache
+	writes   writes
 	waker    atomic.Pointer[Waker]
 	arrival  atomic.Pointer[Arrival]
 	stats    counters

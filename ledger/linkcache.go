@@ -57,9 +57,10 @@ func newLinkCache(links int) *linkCache {
 
 func (c *linkCache) stripe(k *Key) *linkStripe { return &c.stripes[k[15]%linkStripes] }
 
-// set is the slots of a key. There must be sets.
+// set is the slots of a key. There must be sets. Keys that come in their order,
+// as in a warm-up, must not fill one set after the other.
 func (s *linkStripe) set(k *Key) *[linkSlots]linkEntry {
-	at, _ := bits.Mul64(binary.BigEndian.Uint64(k[:8]), uint64(len(s.sets)))
+	at, _ := bits.Mul64(binary.BigEndian.Uint64(k[:8])*0x9e3779b97f4a7c15, uint64(len(s.sets)))
 	return &s.sets[at]
 }
 
@@ -142,6 +143,29 @@ func (s *linkStripe) grow(sets int) {
 			}
 		}
 	}
+}
+
+// counts are the counts of all stripes, for who reads many links at once.
+func (c *linkCache) counts() (changes [linkStripes]uint64) {
+	for i := range c.stripes {
+		s := &c.stripes[i]
+		s.Lock()
+		changes[i] = s.changes
+		s.Unlock()
+	}
+	return changes
+}
+
+// room reports whether the cache would keep more links than it has.
+func (c *linkCache) room() bool {
+	used := 0
+	for i := range c.stripes {
+		s := &c.stripes[i]
+		s.Lock()
+		used += s.used
+		s.Unlock()
+	}
+	return used < c.limit*linkStripes*linkSlots*7/8
 }
 
 // forget drops links that are about to change, or have just changed.

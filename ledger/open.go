@@ -274,6 +274,10 @@ func (l *Ledger) start() error {
 	l.helpers.Add(2)
 	go l.deliver()
 	go l.watch()
+	if l.o.WarmUp {
+		l.helpers.Add(1)
+		go l.warmUp()
+	}
 	return nil
 }
 

@@ -33,16 +33,24 @@ type Options struct {
 	// Clock tells the time in unix nanoseconds. Ledger time follows it and
 	// never goes back.
 	Clock func() int64
-	// CacheBytes is Pebble's block cache, 1 GiB by default: a miss costs as much as
-	// the whole rest of a request.
+	// CacheBytes is Pebble's block cache, 512 MiB by default: a miss costs as much
+	// as the whole rest of a request.
 	CacheBytes int64
 	// MemTableBytes is the size of a memtable, 64 MiB by default: the journal
 	// that must be read again after a crash is at most four of them.
 	MemTableBytes int64
 	// HotAccounts bounds the decoded accounts that all shards keep, counted
-	// in accounts of up to 1 KiB: 500,000 by default. A larger one counts as
+	// in accounts of up to 1 KiB: 100,000 by default. A larger one counts as
 	// several.
 	HotAccounts int
+	// RecordCacheBytes bounds the records of accounts that all shards keep as
+	// they are stored, a few hundred bytes each: 768 MiB by default, which is taken
+	// as it is wanted. Negative for none.
+	RecordCacheBytes int64
+	// WarmUp reads accounts and identifiers into memory after the start, one
+	// after the other while there is room: else each member's first purchase
+	// after it would cost two reads.
+	WarmUp bool
 	// LinkCache bounds the identifiers that are kept in memory with what they
 	// lead to: 10,000,000 by default, of 40 bytes each in tables that grow with
 	// them. Negative for none.
@@ -101,9 +109,10 @@ func (o Options) withDefaults() (Options, error) {
 	set(&o.Queue, 4096)
 	set(&o.Drain, 512)
 	set(&o.InFlight, 4)
-	set(&o.CacheBytes, 1<<30)
+	set(&o.CacheBytes, 512<<20)
 	set(&o.MemTableBytes, 64<<20)
-	set(&o.HotAccounts, 500_000)
+	set(&o.HotAccounts, 100_000)
+	set(&o.RecordCacheBytes, 768<<20)
 	set(&o.LinkCache, 10_000_000)
 	set(&o.MinFreeDisk, 1<<30)
 	set(&o.WindowRecords, 1000)

@@ -31,18 +31,19 @@ type Task interface {
 // 60 % of one writer's rate (docs/ledger.md), and two tasks on one account
 // would have to lock each other out.
 type shard struct {
-	l     *Ledger
-	id    int
-	parts []*partition
-	queue queue
-	hot   hotSet
-	tx    Tx
-	drain *drain      // the one being decided
-	acks  chan *drain // those that wait for their sync
-	idle  sync.Pool   // of *drain
-	names map[string]string
-	clock int64 // read once for a drain
-	more  bool  // the due index holds more than one round's
+	l       *Ledger
+	id      int
+	parts   []*partition
+	queue   queue
+	hot     hotSet
+	records *recordCache // of accounts, whether they are decoded or not
+	tx      Tx
+	drain   *drain      // the one being decided
+	acks    chan *drain // those that wait for their sync
+	idle    sync.Pool   // of *drain
+	names   map[string]string
+	clock   int64 // read once for a drain
+	more    bool  // the due index holds more than one round's
 
 	dirty   []*hot
 	links   []Key             // identifiers whose links the drain changes
@@ -86,6 +87,7 @@ func newShard(l *Ledger, id int) *shard {
 		l: l, id: id,
 		queue:   newQueue(l.o.Queue),
 		hot:     newHotSet(l.o.HotAccounts / l.o.Shards),
+		records: newRecordCache(l.o.RecordCacheBytes / int64(l.o.Shards)),
 		acks:    make(chan *drain, l.o.InFlight),
 		names:   map[string]string{},
 		kbuf:    make([]byte, 0, maxKey),
@@ -205,9 +207,8 @@ func (s *shard) commit() {
 		s.writeAccount(h)
 	}
 	s.drain = nil
-	s.dirty = s.dirty[:0]
 	clear(s.overlay)
-	defer func() { s.links = s.links[:0] }()
+	defer func() { s.links, s.dirty = s.links[:0], s.dirty[:0] }()
 	if d.batch.Empty() {
 		if len(d.tasks) == 0 {
 			s.release(d)
@@ -222,11 +223,11 @@ func (s *shard) commit() {
 	if !d.batch.Empty() {
 		d.wait = true
 		s.l.unsynced.Add(1)
-		s.l.links.forget(s.links)
+		s.replaces()
 		if s.l.apply(d.batch) != nil {
 			return // the ledger has failed: nobody is answered
 		}
-		s.l.links.forget(s.links)
+		s.replaces()
 	}
 	s.l.stats.drains.Add(1)
 	s.hot.trim()
@@ -236,10 +237,20 @@ func (s *shard) commit() {
 	}
 }
 
+// replaces tells who reads beside the shard that what the drain has written is
+// about to be seen, or can be seen now.
+func (s *shard) replaces() {
+	s.l.links.forget(s.links)
+	for _, h := range s.dirty {
+		s.l.writes.count(h.ID).Add(1)
+	}
+}
+
 // writeAccount writes an account and moves its entry in the due index.
 func (s *shard) writeAccount(h *hot) {
 	part := h.ID.Partition(len(s.l.parts))
 	s.buf = appendAccount(s.buf[:0], &h.Account)
+	s.records.put(h.ID, s.buf)
 	s.set(accountKey(s.kbuf[:0], part, h.ID), s.buf)
 	if h.indexed != h.Scheduled {
 		if h.indexed != 0 {

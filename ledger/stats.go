@@ -12,7 +12,7 @@ import (
 type counters struct {
 	tasks, drains, records, shed   atomic.Uint64
 	faults, clockJumps             atomic.Uint64
-	hits, misses                   atomic.Uint64
+	hits, misses, ahead            atomic.Uint64
 	windows, dues, swept           atomic.Uint64
 	delivered, undeliverable       atomic.Uint64
 	stalls, diskSlow               atomic.Uint64
@@ -30,7 +30,8 @@ type Stats struct {
 
 	ClockJumps uint64 // jumps of the clock of more than a minute: an alert
 
-	HotHits, HotMisses uint64 // accounts found decoded, or not
+	HotHits, HotMisses uint64 // accounts found decoded; not in memory at all
+	HotAhead           uint64 // of the misses: read before their task came
 	Windows            uint64 // sealed
 	Due                uint64 // records of what fell due
 	Swept              uint64 // accounts that the sweeper looked at
@@ -63,7 +64,7 @@ func (l *Ledger) Stats() Stats {
 	s := Stats{
 		Tasks: c.tasks.Load(), Drains: c.drains.Load(), Records: c.records.Load(),
 		Shed: c.shed.Load(), Faults: c.faults.Load(), ClockJumps: c.clockJumps.Load(),
-		HotHits: c.hits.Load(), HotMisses: c.misses.Load(), Windows: c.windows.Load(),
+		HotHits: c.hits.Load(), HotMisses: c.misses.Load(), HotAhead: c.ahead.Load(), Windows: c.windows.Load(),
 		Due: c.dues.Load(), Swept: c.swept.Load(), Delivered: c.delivered.Load(),
 		Undeliverable: c.undeliverable.Load(), Stalls: c.stalls.Load(), SlowDisk: c.diskSlow.Load(),
 		DroppedRanges: c.droppedRanges.Load(), DroppedRecords: c.droppedRecords.Load(), Held: l.held.Load(), OldestRecord: l.oldest.Load(),

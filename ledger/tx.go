@@ -27,7 +27,8 @@ type Tx struct {
 	moves []sharedMove // changes of shared counters' sums
 	net   []sharedMove // scratch
 
-	known   Key // a duplicate key that is known to have no record …
+	ahead   *Ahead // what was read for the task; nil for nothing
+	known   Key    // a duplicate key that is known to have no record …
 	isKnown bool
 }
 
@@ -45,7 +46,7 @@ type gathered struct {
 }
 
 func (tx *Tx) begin(p *partition) {
-	tx.p, tx.base, tx.seq = p, tx.s.drain.batch.Len(), p.seq
+	tx.p, tx.base, tx.seq, tx.ahead = p, tx.s.drain.batch.Len(), p.seq, nil
 	tx.moves, tx.net = tx.moves[:0], tx.net[:0]
 	tx.undo, tx.records, tx.isKnown, tx.mail = tx.undo[:0], tx.records[:0], false, false
 	p.time = max(p.time+1, tx.s.clock)
@@ -157,8 +158,7 @@ func (tx *Tx) load(id AccountID) (*hot, error) {
 		s.l.stats.hits.Add(1)
 		return h, nil
 	}
-	s.l.stats.misses.Add(1)
-	rec, ok, err := s.get(accountKey(s.kbuf[:0], tx.p.id, id))
+	rec, ok, err := tx.record(id)
 	if !ok || err != nil {
 		return nil, err
 	}

@@ -24,6 +24,8 @@ type Task struct {
 	// a hold's authorization, the operation to reverse.
 	other ledger.Operation
 
+	ahead ledger.Ahead // the record of the account that will be asked for
+
 	// What is decided on the shard.
 	facts    program.Facts
 	decision program.Decision
@@ -166,8 +168,19 @@ func (t *Task) runDirect() {
 	}
 }
 
-// enter hands the task to its shard.
+// enter reads the account that the task will ask for, beside the others'
+// reading, and hands the task to its shard.
 func (t *Task) enter() {
+	id := t.who.account
+	if id == 0 && t.otherID != 0 {
+		id = t.other.Account
+	}
+	t.s.ledger.ReadAhead(id, &t.ahead)
+	t.submit()
+}
+
+// submit hands the task to its shard. It never waits.
+func (t *Task) submit() {
 	err := t.s.ledger.Submit(t.partition, t)
 	switch {
 	case err == nil:
@@ -182,6 +195,7 @@ func (t *Task) enter() {
 
 // Decide is the ledger's call on the shard's event loop.
 func (t *Task) Decide(tx *ledger.Tx) error {
+	tx.Use(&t.ahead)
 	switch {
 	case t.again:
 		return t.noteRepeat(tx)
@@ -230,7 +244,7 @@ func (t *Task) follow() {
 	}
 	t.who.account, t.redirect = t.redirect, 0
 	t.partition = t.who.account.Partition(t.s.partitions)
-	t.enter()
+	t.submit() // answers go out here: the shard reads what it needs itself
 }
 
 // fault answers 96. The cause is only in the log.

@@ -28,6 +28,7 @@ var ledgerCounters = []struct {
 	{counterDesc("clock_jumps_total", "Jumps of the clock of more than a minute: an alert."), prometheus.CounterValue, func(s *ledger.Stats) float64 { return float64(s.ClockJumps) }},
 	{counterDesc("hot_hits_total", "Accounts found decoded in memory."), prometheus.CounterValue, func(s *ledger.Stats) float64 { return float64(s.HotHits) }},
 	{counterDesc("hot_misses_total", "Accounts that had to be read."), prometheus.CounterValue, func(s *ledger.Stats) float64 { return float64(s.HotMisses) }},
+	{counterDesc("hot_ahead_total", "Of those that had to be read: read before their request came to its shard."), prometheus.CounterValue, func(s *ledger.Stats) float64 { return float64(s.HotAhead) }},
 	{counterDesc("windows_total", "Windows of the journal sealed."), prometheus.CounterValue, func(s *ledger.Stats) float64 { return float64(s.Windows) }},
 	{counterDesc("due_total", "Records of what fell due: holds, activations, lapses."), prometheus.CounterValue, func(s *ledger.Stats) float64 { return float64(s.Due) }},
 	{counterDesc("transfers_total", "Transfers booked to the other account."), prometheus.CounterValue, func(s *ledger.Stats) float64 { return float64(s.Delivered) }},
