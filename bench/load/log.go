@@ -7,14 +7,12 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"path/filepath"
 	"runtime"
 	"syscall"
 	"time"
 )
 
-// logFile is the size of the file that [Log] writes round and round: its
-// length never changes, as that of Pebble's recycled logs doesn't.
+// logFile is the size of a [LogFile].
 const logFile = 16 << 20
 
 // Log is an open load on nothing but the disk: records of so many bytes fall
@@ -25,24 +23,16 @@ func Log(ctx context.Context, dir string, record int, o Options) (r *Result, err
 	if o.Rate <= 0 || o.Duration <= 0 || record < 8 || record > logFile {
 		return nil, fmt.Errorf("load: a log needs a rate, a duration, and records of 8 to %d bytes", logFile)
 	}
-	path := filepath.Join(dir, "log")
-	f, err := os.Create(path)
+	f, err := OpenLogFile(dir)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, f.Close(), os.Remove(path)) }()
-	if _, err := f.Write(make([]byte, logFile)); err != nil {
-		return nil, err
-	}
-	if err := f.Sync(); err != nil {
-		return nil, err
-	}
+	defer func() { err = errors.Join(err, f.Close()) }()
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	begin := time.Now()
 	l := &line{begin: begin, from: begin.Add(o.Warmup), latency: newHistogram(), timeline: newTimeline(begin.Add(o.Warmup), o.Duration)}
 	p := &pace{line: l, rng: rand.New(rand.NewPCG(o.Seed, 0)), mean: float64(time.Second) / o.Rate}
-	w := &ringFile{file: f}
 	var due []time.Duration
 	for end := o.Warmup + o.Duration; p.next < end && ctx.Err() == nil; {
 		now := time.Since(begin)
@@ -53,7 +43,7 @@ func Log(ctx context.Context, dir string, record int, o Options) (r *Result, err
 			nanosleep(min(p.next-now, longRest))
 			continue
 		}
-		if err := w.keep(len(due) * record); err != nil {
+		if err := errors.Join(f.Write(len(due)*record), f.Sync()); err != nil {
 			return nil, err
 		}
 		synced := time.Now()
@@ -66,30 +56,55 @@ func Log(ctx context.Context, dir string, record int, o Options) (r *Result, err
 	return r, errors.Join(err, ctx.Err())
 }
 
-// ringFile is a file of [logFile] bytes that is written round and round.
-type ringFile struct {
+// LogFile is a file of 16 MiB that is written round and round, as Pebble's
+// recycled logs are: its length never changes.
+type LogFile struct {
 	file *os.File
 	at   int64
 	n    uint64
 	buf  []byte
 }
 
-// keep writes so many bytes, unlike those before, and syncs them.
-func (w *ringFile) keep(size int) error {
-	if w.at+int64(size) > logFile {
-		w.at = 0
+// OpenLogFile makes a log in a directory and syncs it.
+func OpenLogFile(dir string) (*LogFile, error) {
+	f, err := os.CreateTemp(dir, "log-")
+	if err != nil {
+		return nil, err
 	}
-	if size > len(w.buf) {
-		w.buf = make([]byte, size)
+	l := &LogFile{file: f}
+	if _, err = f.Write(make([]byte, logFile)); err == nil {
+		err = f.Sync()
 	}
-	w.n++
-	binary.BigEndian.PutUint64(w.buf, w.n)
-	if _, err := w.file.WriteAt(w.buf[:size], w.at); err != nil {
+	if err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	return l, nil
+}
+
+// Write writes so many bytes, 8 to 16 MiB, unlike those before.
+func (l *LogFile) Write(size int) error {
+	if l.at+int64(size) > logFile {
+		l.at = 0
+	}
+	if size > len(l.buf) {
+		l.buf = make([]byte, size)
+	}
+	l.n++
+	binary.BigEndian.PutUint64(l.buf, l.n)
+	if _, err := l.file.WriteAt(l.buf[:size], l.at); err != nil {
 		return err
 	}
-	w.at += int64(size)
-	if err := syscall.Fdatasync(int(w.file.Fd())); err != nil {
+	l.at += int64(size)
+	return nil
+}
+
+// Sync has what was written on the disk.
+func (l *LogFile) Sync() error {
+	if err := syscall.Fdatasync(int(l.file.Fd())); err != nil {
 		return fmt.Errorf("fdatasync: %w", err)
 	}
 	return nil
 }
+
+// Close closes the file and removes it.
+func (l *LogFile) Close() error { return errors.Join(l.file.Close(), os.Remove(l.file.Name())) }

@@ -5,13 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"slices"
-	"syscall"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
+
+	"tillgate/bench/load"
 )
 
 // What the bare writer writes: batches of as many operations as the server
@@ -71,39 +70,25 @@ func (silent) Fatalf(format string, args ...any) {
 // Sync is what one fdatasync takes.
 type Sync struct{ Median, P99 time.Duration }
 
-// syncFile is the size of the file that Sync writes to: enough for all writes
-// of a measurement of seconds without changing its length, as Pebble's
-// recycled logs do.
-const (
-	syncFile  = 16 << 20
-	syncWrite = 4 << 10
-)
+// syncWrite is how many bytes are written before each.
+const syncWrite = 4 << 10
 
 // MeasureSync writes 4 KiB and calls fdatasync, again and again for a time, on
 // a file in dir.
 func MeasureSync(dir string, lasting time.Duration) (s Sync, err error) {
-	path := filepath.Join(dir, "sync")
-	f, err := os.Create(path)
+	f, err := load.OpenLogFile(dir)
 	if err != nil {
 		return s, err
 	}
-	defer func() { err = errors.Join(err, f.Close(), os.Remove(path)) }()
-	if _, err := f.Write(make([]byte, syncFile)); err != nil {
-		return s, err
-	}
-	if err := f.Sync(); err != nil {
-		return s, err
-	}
+	defer func() { err = errors.Join(err, f.Close()) }()
 	var took []time.Duration
-	block := make([]byte, syncWrite)
-	for begun, n := time.Now(), int64(0); time.Since(begun) < lasting || n < 10; n++ {
-		binary.BigEndian.PutUint64(block, uint64(n)+1)
-		if _, err := f.WriteAt(block, n*syncWrite%syncFile); err != nil {
+	for begun := time.Now(); time.Since(begun) < lasting || len(took) < 10; {
+		if err := f.Write(syncWrite); err != nil {
 			return s, err
 		}
 		at := time.Now()
-		if err := syscall.Fdatasync(int(f.Fd())); err != nil {
-			return s, fmt.Errorf("fdatasync: %w", err)
+		if err := f.Sync(); err != nil {
+			return s, err
 		}
 		took = append(took, time.Since(at))
 	}

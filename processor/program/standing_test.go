@@ -31,6 +31,22 @@ events:
   - {event: birthday, days_before: 3, give: {points: 300}}
 `
 
+// judgeLargest judges the largest basket: two coffees on every line.
+func judgeLargest(t *testing.T, document string) (*Program, *Decision) {
+	p, problems := Compile([]byte(document))
+	require.Empty(t, problems)
+	r, f, at := basket()
+	r.Redeem, r.Lines, r.Total = protocol.Redeem{}, nil, 0
+	for i := range MaxLines {
+		r.Lines = append(r.Lines, protocol.Line{ID: strconv.Itoa(i + 1), Category: "coffee", Quantity: 2000, Price: 1000, Amount: 2000})
+		r.Total += 2000
+	}
+	d := &Decision{}
+	Evaluate(p, f, r, at, d)
+	require.Equal(t, protocol.Approved, d.Code, d.Detail)
+	return p, d
+}
+
 // TestWhatIsBoughtIsToldByLineAsLongAsThereIsRoom: the journal record has a
 // bound, so the gifts and counters of a large basket under many events stand
 // for the whole receipt beyond one.
@@ -41,17 +57,7 @@ func TestWhatIsBoughtIsToldByLineAsLongAsThereIsRoom(t *testing.T) {
 	for i := range maxRules {
 		fmt.Fprintf(&doc, "  - {name: event %d, event: bought, goods: {category: [coffee]}, give: {points: 1000, tier: VIP, for: 90d}}\n", i)
 	}
-	p, problems := Compile([]byte(doc.String()))
-	require.Empty(t, problems)
-	r, f, at := basket()
-	r.Redeem, r.Lines, r.Total = protocol.Redeem{}, nil, 0
-	for i := range MaxLines {
-		r.Lines = append(r.Lines, protocol.Line{ID: strconv.Itoa(i + 1), Category: "coffee", Quantity: 2000, Price: 1000, Amount: 2000})
-		r.Total += 2000
-	}
-	var d Decision
-	Evaluate(p, f, r, at, &d)
-	require.Equal(t, protocol.Approved, d.Code, d.Detail)
+	_, d := judgeLargest(t, doc.String())
 
 	points, units := map[string]int64{}, map[uint64]int64{}
 	apart := 0
@@ -88,17 +94,7 @@ func TestUnitsAreCountedByLineAsLongAsThereIsRoom(t *testing.T) {
 	for i := range maxRules {
 		fmt.Fprintf(&doc, "    - {name: rule %d, goods: {category: [coffee]}, give: {every: 2, percent: 100, across_receipts: true}}\n", i)
 	}
-	p, problems := Compile([]byte(doc.String()))
-	require.Empty(t, problems)
-	r, f, at := basket()
-	r.Redeem, r.Lines, r.Total = protocol.Redeem{}, nil, 0
-	for i := range MaxLines {
-		r.Lines = append(r.Lines, protocol.Line{ID: strconv.Itoa(i + 1), Category: "coffee", Quantity: 2000, Price: 1000, Amount: 2000})
-		r.Total += 2000
-	}
-	var d Decision
-	Evaluate(p, f, r, at, &d)
-	require.Equal(t, protocol.Approved, d.Code, d.Detail)
+	p, d := judgeLargest(t, doc.String())
 	require.EqualValues(t, MaxLines*1000, d.Discount, "every second unit is free once, whatever many rules say so")
 
 	sums, apart := map[uint64]int64{}, 0
