@@ -7,13 +7,13 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// diskEvery is how often the free room is looked at: at a gigabyte a second a
+// diskEvery is how often the free room, and what waits to be merged, are looked at: at a gigabyte a second a
 // disk would lose less than the default reserve in between.
 const diskEvery = time.Second
 
-// watch sheds everything while the disk is nearly full: a till that is told to
-// come back can wait, a store that can't write its log can't be repaired from
-// afar.
+// watch looks after the disk. Everything is shed while it is nearly full: a till
+// that is told to come back can wait, a store that can't write its log can't be
+// repaired from afar.
 func (l *Ledger) watch() {
 	defer l.helpers.Done()
 	tick := time.NewTicker(diskEvery)
@@ -26,6 +26,7 @@ func (l *Ledger) watch() {
 			return
 		case <-tick.C:
 			l.watchDisk()
+			l.pacer.observe(l.db.Metrics())
 		}
 	}
 }

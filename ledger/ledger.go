@@ -58,6 +58,7 @@ type Ledger struct {
 	waker    atomic.Pointer[Waker]
 	arrival  atomic.Pointer[Arrival]
 	stats    counters
+	pacer    pacer
 	clock    clock
 }
 

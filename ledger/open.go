@@ -170,25 +170,27 @@ func (l *Ledger) openSecret(readOnly bool) (exists bool, err error) {
 	return exists, l.secret.write(fsys, l.dir, l.secret.profiles.Load())
 }
 
+// l0Compaction is how many flushed tables there are before they are merged into
+// the level below, twice Pebble's own number: the keys are spread evenly, so
+// that each merge rewrites that level whole. What isn't there is told by
+// filters, so that reads hardly notice (docs/performance.md).
+const l0Compaction = 8
+
 func (l *Ledger) pebbleOptions(readOnly bool) *pebble.Options {
 	o := &pebble.Options{
-		FS:                          orderly{l.o.FS},
+		FS:                          paced{orderly{l.o.FS}, &l.pacer},
 		ReadOnly:                    readOnly,
 		FormatMajorVersion:          pebble.FormatNewest,
 		CacheSize:                   l.o.CacheBytes,
 		MemTableSize:                uint64(l.o.MemTableBytes),
 		MemTableStopWritesThreshold: 4,
-		// Eight flushed tables before they are merged into the level below, twice
-		// Pebble's own number: the keys are spread evenly, so that each merge
-		// rewrites that level whole. What isn't there is told by filters, so that
-		// reads hardly notice (docs/performance.md).
-		L0CompactionThreshold:      8,
-		L0StopWritesThreshold:      64,
-		LBaseMaxBytes:              256 << 20,
-		BytesPerSync:               1 << 20,
-		CompactionConcurrencyRange: func() (int, int) { return 1, 2 },
-		Logger:                     pebbleLogger{l},
-		EventListener:              l.listener(),
+		L0CompactionThreshold:       l0Compaction,
+		L0StopWritesThreshold:       64,
+		LBaseMaxBytes:               256 << 20,
+		BytesPerSync:                1 << 20,
+		CompactionConcurrencyRange:  func() (int, int) { return 1, 2 },
+		Logger:                      pebbleLogger{l},
+		EventListener:               l.listener(),
 	}
 	// Most reads of the hot path look for what isn't there (a duplicate, a
 	// receipt, a sale): a filter answers those without touching a block.
@@ -271,6 +273,7 @@ func (l *Ledger) start() error {
 		go s.acknowledge()
 	}
 	l.opening.Store(false)
+	l.pacer.on.Store(true)
 	l.helpers.Add(2)
 	go l.deliver()
 	go l.watch()
@@ -289,6 +292,7 @@ func (l *Ledger) Close() error {
 		return ErrClosed
 	}
 	close(l.stop)
+	l.pacer.on.Store(false)
 	closed := make(chan error, 1)
 	go func() {
 		l.helpers.Wait() // the courier may still wait for a delivery
@@ -374,7 +378,7 @@ func (p *partition) recoverFrom(it *pebble.Iterator) error {
 
 // listener tells operators and counters what the disk does.
 func (l *Ledger) listener() *pebble.EventListener {
-	return &pebble.EventListener{
+	listener := &pebble.EventListener{
 		BackgroundError: func(err error) {
 			l.stats.backgroundErrors.Add(1)
 			l.o.Logger.Error("the store's background work failed; it is tried again", "error", err)
@@ -391,4 +395,6 @@ func (l *Ledger) listener() *pebble.EventListener {
 			l.o.Logger.Warn("the disk is slow", "operation", info.OpType.String(), "took", info.Duration)
 		},
 	}
+	l.pacer.listen(listener)
+	return listener
 }
