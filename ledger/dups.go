@@ -209,7 +209,7 @@ func (tx *Tx) deriveDup(op *Operation, ref *DupRef) error {
 	from, to := s.l.dupDays(op.Time)
 	if ref.New || tx.isKnown && tx.known == ref.Key || s.l.filter.absent(ref.Key) {
 		from, to = today, today
-		if _, written := s.overlay[small(dupKey(s.kbuf[:0], today, ref.Key))]; !written {
+		if _, _, written := s.recent(dupKey(s.kbuf[:0], today, ref.Key)); !written {
 			from++ // nothing is to be read
 		}
 	}

@@ -267,9 +267,10 @@ func (l *Ledger) start() error {
 	}
 	l.watchDisk()
 	for _, s := range l.shards {
-		l.loops.Add(1)
+		l.loops.Add(2)
 		l.acks.Add(1)
 		go s.run()
+		go s.apply()
 		go s.acknowledge()
 	}
 	l.opening.Store(false)

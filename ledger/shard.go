@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -23,9 +24,10 @@ type Task interface {
 }
 
 // A shard is an event loop that owns some partitions. It drains its queue,
-// decides every task against the hot state and commits one Pebble batch for
-// the whole drain; while that is being synced it decides the next one. Who
-// waits is told by the acknowledging goroutine, in the order of the batches.
+// decides every task against the hot state and writes one Pebble batch for the
+// whole drain. While that is being put into the memtable and synced it decides
+// the next one: the three take about as long, and none waits for another.
+// Who waits is told by the acknowledging goroutine, in the order of the batches.
 //
 // Rejected: a transaction per task. Concurrent committers of Pebble reach
 // 60 % of one writer's rate (docs/ledger.md), and two tasks on one account
@@ -39,24 +41,24 @@ type shard struct {
 	records *recordCache // of accounts, whether they are decoded or not
 	tx      Tx
 	drain   *drain      // the one being decided
+	applies chan *drain // the one that is to be handed to Pebble
+	last    *drain      // the one before drain, if it may not have been applied
 	acks    chan *drain // those that wait for their sync
 	idle    sync.Pool   // of *drain
 	names   map[string]string
 	clock   int64 // read once for a drain
 	more    bool  // the due index holds more than one round's
 
-	dirty   []*hot
-	links   []Key             // identifiers whose links the drain changes
-	overlay map[smallKey]span // what the drain has written, for reading it again
-	items   []item
-	buf     []byte // a record that is being made
-	kbuf    []byte // room for one key: every key is used up before the next is made
-	read    []byte // a value that was read
-	dups    []DupEntry
-	day     []DupEntry // those of dups that lie in one bucket
-	seen    []ReceiptEntry
-	sale    Sale
-	owed    Operation // a due record that is being made
+	dirty []*hot
+	items []item
+	buf   []byte // a record that is being made
+	kbuf  []byte // room for one key: every key is used up before the next is made
+	read  []byte // a value that was read
+	dups  []DupEntry
+	day   []DupEntry // those of dups that lie in one bucket
+	seen  []ReceiptEntry
+	sale  Sale
+	owed  Operation // a due record that is being made
 }
 
 // span is where a value lies in the drain's batch; n < 0: deleted.
@@ -64,10 +66,18 @@ type span struct{ at, n int }
 
 // drain is a batch and those who wait for it.
 type drain struct {
-	batch *pebble.Batch
-	wait  bool // for its sync; Pebble empties a batch that it has taken whole
-	tasks []answer
-	marks []mark
+	batch    *pebble.Batch
+	wait     bool // for its sync; Pebble empties a batch that it has taken whole
+	tasks    []answer
+	marks    []mark
+	links    []Key       // identifiers whose links it changes
+	accounts []AccountID // that it writes
+
+	// What it has written, for reading it again until Pebble shows it.
+	overlay map[smallKey]span
+	written []byte        // the batch as it was handed over
+	applied chan struct{} // capacity 1: Pebble shows it
+	holders atomic.Int32  // the event loop and who acknowledges: the last gives it back
 }
 
 type answer struct {
@@ -88,10 +98,10 @@ func newShard(l *Ledger, id int) *shard {
 		queue:   newQueue(l.o.Queue),
 		hot:     newHotSet(l.o.HotAccounts / l.o.Shards),
 		records: newRecordCache(l.o.RecordCacheBytes / int64(l.o.Shards)),
+		applies: make(chan *drain, 1),
 		acks:    make(chan *drain, l.o.InFlight),
 		names:   map[string]string{},
 		kbuf:    make([]byte, 0, maxKey),
-		overlay: map[smallKey]span{},
 	}
 	s.tx.s = s
 	return s
@@ -120,7 +130,7 @@ func (l *Ledger) Submit(partition int, t Task) error {
 // run is the event loop.
 func (s *shard) run() {
 	defer s.l.loops.Done()
-	defer close(s.acks)
+	defer close(s.applies)
 	tick := time.NewTicker(s.l.o.SweepEvery)
 	defer tick.Stop()
 	for {
@@ -161,10 +171,11 @@ func (s *shard) run() {
 func (s *shard) round(work func()) {
 	s.drain, _ = s.idle.Get().(*drain)
 	if s.drain == nil {
-		s.drain = &drain{}
+		s.drain = &drain{overlay: map[smallKey]span{}, applied: make(chan struct{}, 1)}
 	}
 	s.drain.batch = s.l.db.NewBatch()
 	s.clock = s.l.clock.now()
+	s.look()
 	work()
 	s.commit()
 }
@@ -197,18 +208,14 @@ func (s *shard) decide(p *partition, decide func(*Tx) error) (err error) {
 	return decide(tx)
 }
 
-// commit writes the accounts that have changed, hands the batch to Pebble and
-// the drain to the acknowledging goroutine.
+// commit writes the accounts that have changed and hands the drain over.
 func (s *shard) commit() {
 	d := s.drain
-	s.drain = nil
 	for _, h := range s.dirty {
-		s.drain = d
 		s.writeAccount(h)
+		d.accounts = append(d.accounts, h.ID)
 	}
-	s.drain = nil
-	clear(s.overlay)
-	defer func() { s.links, s.dirty = s.links[:0], s.dirty[:0] }()
+	s.drain, s.dirty = nil, s.dirty[:0]
 	if d.batch.Empty() {
 		if len(d.tasks) == 0 {
 			s.release(d)
@@ -223,26 +230,113 @@ func (s *shard) commit() {
 	if !d.batch.Empty() {
 		d.wait = true
 		s.l.unsynced.Add(1)
-		s.replaces()
-		if s.l.apply(d.batch) != nil {
-			return // the ledger has failed: nobody is answered
-		}
-		s.replaces()
+		s.l.replaces(d)
 	}
-	s.l.stats.drains.Add(1)
+	d.written = d.batch.Repr()
+	d.holders.Store(2)
 	s.hot.trim()
+	if !s.settle() {
+		return
+	}
+	s.last = d
 	select {
-	case s.acks <- d:
+	case s.applies <- d:
 	case <-s.l.dead:
 	}
 }
 
-// replaces tells who reads beside the shard that what the drain has written is
+// look lets the last drain go if Pebble shows what it has written. It must be
+// asked after the tasks have come in: an identifier may be written by any shard,
+// each of which knows that the one before it was answered, so that the last
+// drain's value of it may be an old one by now. Before an answer goes out the
+// drain is applied.
+func (s *shard) look() {
+	if s.last == nil {
+		return
+	}
+	select {
+	case <-s.last.applied:
+		s.forget()
+	default:
+	}
+}
+
+// settle waits until Pebble shows everything that has been decided before the
+// drain; false says that the ledger has failed.
+func (s *shard) settle() bool {
+	if s.last == nil {
+		return true
+	}
+	select {
+	case <-s.last.applied:
+	case <-s.l.dead:
+		return false
+	}
+	s.forget()
+	return true
+}
+
+// recent is what a key was set to by the drain or by the one before it, which
+// Pebble may not show yet. The value is valid until the drain is handed over.
+func (s *shard) recent(key []byte) (value []byte, ok, known bool) {
+	k := small(key)
+	if at, known := s.drain.overlay[k]; known {
+		value, ok = at.in(s.drain.batch.Repr())
+		return value, ok, true
+	}
+	if s.last == nil {
+		return nil, false, false
+	}
+	at, known := s.last.overlay[k]
+	if known {
+		value, ok = at.in(s.last.written)
+	}
+	return value, ok, known
+}
+
+// in is the value in a batch.
+func (at span) in(batch []byte) (value []byte, ok bool) {
+	if at.n < 0 {
+		return nil, false
+	}
+	return batch[at.at : at.at+at.n], true
+}
+
+// forget lets the last drain go: Pebble shows what it has written.
+func (s *shard) forget() {
+	d := s.last
+	s.last = nil
+	s.leave(d)
+}
+
+// apply hands drain after drain to Pebble, and then to the acknowledging
+// goroutine.
+func (s *shard) apply() {
+	defer s.l.loops.Done()
+	defer close(s.acks)
+	for d := range s.applies {
+		if d.wait {
+			if s.l.apply(d.batch) != nil {
+				return // the ledger has failed: nobody is answered
+			}
+			s.l.replaces(d)
+		}
+		s.l.stats.drains.Add(1)
+		d.applied <- struct{}{}
+		select {
+		case s.acks <- d:
+		case <-s.l.dead:
+			return
+		}
+	}
+}
+
+// replaces tells who reads beside the shards that what a drain has written is
 // about to be seen, or can be seen now.
-func (s *shard) replaces() {
-	s.l.links.forget(s.links)
-	for _, h := range s.dirty {
-		s.l.writes.count(h.ID).Add(1)
+func (l *Ledger) replaces(d *drain) {
+	l.links.forget(d.links)
+	for _, id := range d.accounts {
+		l.writes.count(id).Add(1)
 	}
 }
 
@@ -284,7 +378,7 @@ func (s *shard) acknowledge() {
 		for i := range d.tasks {
 			d.tasks[i].task.Done(d.tasks[i].err)
 		}
-		s.release(d)
+		s.leave(d)
 	}
 }
 
@@ -307,11 +401,20 @@ func (s *shard) advance(d *drain) {
 	s.l.notify()
 }
 
+// leave gives up a drain, which nobody may be using any more.
+func (s *shard) leave(d *drain) {
+	if d.holders.Add(-1) == 0 {
+		s.release(d)
+	}
+}
+
 func (s *shard) release(d *drain) {
 	if err := d.batch.Close(); err != nil {
 		s.l.o.Logger.Error("a batch could not be given back", "error", err)
 	}
 	clear(d.tasks)
-	*d = drain{tasks: d.tasks[:0], marks: d.marks[:0]}
+	clear(d.overlay)
+	d.batch, d.written, d.wait = nil, nil, false
+	d.tasks, d.marks, d.links, d.accounts = d.tasks[:0], d.marks[:0], d.links[:0], d.accounts[:0]
 	s.idle.Put(d)
 }

@@ -16,8 +16,8 @@ const (
 // and records what has fallen due for accounts that nobody asks for. They stop
 // when the disk is nearly full; nothing is decided differently by that.
 func (s *shard) chores() {
-	if s.l.low.Load() {
-		return
+	if s.l.low.Load() || !s.settle() {
+		return // what the due index is to show must be in it
 	}
 	s.more = false
 	left := sweepBatch

@@ -319,11 +319,8 @@ func (tx *Tx) DeleteProfile(id AccountID) error {
 
 // get reads a key as the drain sees it. The value is valid until the next get.
 func (s *shard) get(key []byte) (value []byte, ok bool, err error) {
-	if at, ok := s.overlay[small(key)]; ok {
-		if at.n < 0 {
-			return nil, false, nil
-		}
-		return s.drain.batch.Repr()[at.at : at.at+at.n], true, nil
+	if value, ok, known := s.recent(key); known {
+		return value, ok, nil
 	}
 	value, closer, err := s.l.db.Get(key)
 	if errors.Is(err, pebble.ErrNotFound) {
@@ -342,23 +339,23 @@ func (s *shard) set(key, value []byte) {
 	case spaceDups:
 		s.noteDup(key)
 	case spaceLink:
-		s.links = append(s.links, Key(key[1:]))
+		s.drain.links = append(s.drain.links, Key(key[1:]))
 	}
 	b := s.drain.batch
 	if err := b.Set(key, value, nil); err != nil {
 		panic(err) // it answers errors for batches that are committed or closed: a bug
 	}
-	s.overlay[small(key)] = span{at: b.Len() - len(value), n: len(value)}
+	s.drain.overlay[small(key)] = span{at: b.Len() - len(value), n: len(value)}
 }
 
 func (s *shard) delete(key []byte) {
 	if key[0] == spaceLink {
-		s.links = append(s.links, Key(key[1:]))
+		s.drain.links = append(s.drain.links, Key(key[1:]))
 	}
 	if err := s.drain.batch.Delete(key, nil); err != nil {
 		panic(err)
 	}
-	s.overlay[small(key)] = span{n: -1}
+	s.drain.overlay[small(key)] = span{n: -1}
 }
 
 // finish takes the task's records into the partition's window.
@@ -418,7 +415,7 @@ func (tx *Tx) rollback() error {
 		return nil
 	}
 	s.drain.batch = s.l.db.NewBatch()
-	clear(s.overlay)
+	clear(s.drain.overlay)
 	if old.Empty() || tx.base <= batchrepr.HeaderLen {
 		return old.Close()
 	}

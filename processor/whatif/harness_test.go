@@ -37,7 +37,7 @@ func openShop(t testing.TB, document string) *shop {
 	var err error
 	s.ledger, err = ledger.Open("data", ledger.Options{
 		FS: vfs.NewMem(), Partitions: 4, Shards: 2, Clock: s.clock.Load, MinFreeDisk: -1, Logger: quiet,
-		CacheBytes: 1 << 20, MemTableBytes: 1 << 20,
+		CacheBytes: 1 << 20, MemTableBytes: 1 << 20, DupFilterBytes: 64 << 10,
 		Fatal: func(err error) { t.Errorf("the ledger has failed: %v", err) },
 	})
 	require.NoError(t, err)
