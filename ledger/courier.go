@@ -73,7 +73,8 @@ func (l *Ledger) deliverRound() (more bool, err error) {
 	var under []*parcel
 	for _, p := range l.parts {
 		if l.Err() != nil {
-			return false, ErrClosed
+			err = ErrClosed // what is under way is waited for
+			break
 		}
 		if !l.awake() || !p.letters.Swap(false) {
 			continue

@@ -158,7 +158,7 @@ func (l *Ledger) apply(b *pebble.Batch) (err error) {
 }
 
 // note commits a batch without waiting for its sync: what may be repeated
-// after a crash.
+// after a crash. The courier does so while the ledger is being closed, too.
 func (l *Ledger) note(b *pebble.Batch) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -166,8 +166,8 @@ func (l *Ledger) note(b *pebble.Batch) (err error) {
 			err = ErrClosed
 		}
 	}()
-	if err := l.Err(); err != nil {
-		return err
+	if l.failed.Load() {
+		return ErrClosed
 	}
 	return errors.Join(b.Commit(pebble.NoSync), b.Close())
 }

@@ -60,7 +60,9 @@ func (p *pacer) listen(l *pebble.EventListener) {
 	l.WALCreated = func(pebble.WALCreateInfo) { p.late.Store(p.flushing.Load()) }
 }
 
-// paced is a file system whose tables are written with rests.
+// paced is a file system on which the tables that Pebble makes by itself are
+// written with rests. Somebody waits for all else: logs, manifests, and the
+// tables of a checkpoint, which have no category.
 type paced struct {
 	vfs.FS
 	pacer *pacer
@@ -68,7 +70,7 @@ type paced struct {
 
 func (p paced) Create(name string, category vfs.DiskWriteCategory) (vfs.File, error) {
 	f, err := p.FS.Create(name, category)
-	if err != nil || !strings.HasSuffix(name, ".sst") {
+	if err != nil || !strings.HasSuffix(name, ".sst") || category == vfs.WriteCategoryUnspecified {
 		return f, err
 	}
 	return &pacedFile{File: f, pacer: p.pacer, since: time.Now()}, nil

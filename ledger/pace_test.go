@@ -1,6 +1,8 @@
 package ledger
 
 import (
+	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,9 +14,9 @@ import (
 
 // writing is how long it takes to write a file of so many blocks, each of which
 // takes a millisecond to make.
-func writing(t *testing.T, p *pacer, name string, blocks int) (took time.Duration) {
+func writing(t *testing.T, p *pacer, name string, category vfs.DiskWriteCategory, blocks int) (took time.Duration) {
 	synctest.Test(t, func(t *testing.T) {
-		f, err := paced{vfs.NewMem(), p}.Create(name, vfs.WriteCategoryUnspecified)
+		f, err := paced{vfs.NewMem(), p}.Create(name, category)
 		require.NoError(t, err)
 		begun := time.Now()
 		for range blocks {
@@ -36,40 +38,61 @@ func TestTablesAreWrittenWithRests(t *testing.T) {
 	var p pacer
 	listener := &pebble.EventListener{}
 	p.listen(listener)
-	const blocks = 100
+	const blocks, table, merge = 100, "000001.sst", vfs.DiskWriteCategory("pebble-compaction")
 	hurried, rested := blocks*time.Millisecond, (1+restFor)*blocks*time.Millisecond
-	require.Equal(t, hurried, writing(t, &p, "000001.sst", blocks), "before the ledger is open")
+	require.Equal(t, hurried, writing(t, &p, table, merge, blocks), "before the ledger is open")
 	p.on.Store(true)
-	require.Equal(t, rested, writing(t, &p, "000001.sst", blocks))
-	require.Equal(t, hurried, writing(t, &p, "000001.log", blocks), "somebody waits for a log")
+	require.Equal(t, rested, writing(t, &p, table, merge, blocks))
+	require.Equal(t, hurried, writing(t, &p, "000002.log", "pebble-wal", blocks), "somebody waits for a log")
+	require.Equal(t, hurried, writing(t, &p, table, vfs.WriteCategoryUnspecified, blocks), "or for a checkpoint")
 
 	listener.WALCreated(pebble.WALCreateInfo{})
 	listener.FlushBegin(pebble.FlushInfo{Input: 1})
-	require.Equal(t, rested, writing(t, &p, "000001.sst", blocks), "a memtable in the time of another")
+	require.Equal(t, rested, writing(t, &p, table, merge, blocks), "a memtable in the time of another")
 	listener.WALCreated(pebble.WALCreateInfo{})
-	require.Equal(t, hurried, writing(t, &p, "000001.sst", blocks), "another memtable is full already")
+	require.Equal(t, hurried, writing(t, &p, table, merge, blocks), "another memtable is full already")
 	listener.FlushEnd(pebble.FlushInfo{})
 	listener.FlushBegin(pebble.FlushInfo{Input: 2})
-	require.Equal(t, hurried, writing(t, &p, "000001.sst", blocks), "two at a time")
+	require.Equal(t, hurried, writing(t, &p, table, merge, blocks), "two at a time")
 	listener.FlushEnd(pebble.FlushInfo{})
-	require.Equal(t, rested, writing(t, &p, "000001.sst", blocks))
+	require.Equal(t, rested, writing(t, &p, table, merge, blocks))
 
 	var m pebble.Metrics
 	m.Levels[0].Sublevels = l0Behind
 	p.observe(&m)
-	require.Equal(t, hurried, writing(t, &p, "000001.sst", blocks), "merging has fallen behind")
+	require.Equal(t, hurried, writing(t, &p, table, merge, blocks), "merging has fallen behind")
 	m.Levels[0].Sublevels--
 	p.observe(&m)
-	require.Equal(t, rested, writing(t, &p, "000001.sst", blocks))
+	require.Equal(t, rested, writing(t, &p, table, merge, blocks))
 }
 
-// A store whose writers may rest flushes all the same, and closing it doesn't
-// wait for rests.
+// tables notes how the tables of a store are made.
+type tables struct {
+	vfs.FS
+	mu   sync.Mutex
+	made map[vfs.DiskWriteCategory]int
+}
+
+func (f *tables) Create(name string, category vfs.DiskWriteCategory) (vfs.File, error) {
+	if strings.HasSuffix(name, ".sst") {
+		f.mu.Lock()
+		f.made[category]++
+		f.mu.Unlock()
+	}
+	return f.FS.Create(name, category)
+}
+
+// TestAnOpenLedgerPacesItsTables: the tables of a flush have a category, by
+// which they are told from a checkpoint's, and a ledger that is closed waits
+// for no rest.
 func TestAnOpenLedgerPacesItsTables(t *testing.T) {
-	l := open(t, Options{FS: vfs.NewMem()})
+	fs := &tables{FS: vfs.NewMem(), made: map[vfs.DiskWriteCategory]int{}}
+	l := open(t, Options{FS: fs, Partitions: 4})
 	require.True(t, l.pacer.rests())
+	enrol(t, l, 7, LotPart{Active: 1, Points: 100})
 	require.NoError(t, l.db.Flush())
-	require.Positive(t, l.db.Metrics().Flush.Count)
 	require.NoError(t, l.Close())
 	require.False(t, l.pacer.rests())
+	require.NotEmpty(t, fs.made)
+	require.NotContains(t, fs.made, vfs.WriteCategoryUnspecified)
 }

@@ -107,6 +107,9 @@ func (l *Ledger) Sweep() error {
 	for partition := range l.parts {
 		for more := true; more; {
 			err := l.await(partition, func(tx *Tx) error {
+				if !tx.s.settle() {
+					return ErrClosed
+				}
 				entries, _, err := tx.s.dueAccounts(tx.p, sweepBatch)
 				for _, e := range entries {
 					if err == nil {

@@ -111,6 +111,9 @@ type warmTask struct {
 func (t *warmTask) Decide(tx *Tx) error {
 	s := tx.s
 	t.over = true
+	if !s.settle() {
+		return ErrClosed // what is read here must be the newest
+	}
 	prefix := appendPartition(nil, spaceAccount, tx.p.id)
 	return scanFrom(s.l.db, prefix, accountKey(nil, tx.p.id, t.from), func(key, rec []byte) (bool, error) {
 		id := AccountID(trailing(key))

@@ -13,7 +13,7 @@ import (
 var _ = serve(protocol.CallListParked, plan{direct: listParked})
 
 var _ = serve(protocol.CallResolveParked, plan{
-	kind: ledger.KindResolve, keyed: true, route: routeParked, decide: decideResolve,
+	kind: ledger.KindResolve, keyed: true, claim: claimParkedReceipt, route: routeParked, decide: decideResolve,
 })
 
 const (
@@ -79,6 +79,21 @@ func parkedKind(p *ledger.Parked) string {
 		return "transfer"
 	}
 	return "confirm"
+}
+
+// claimParkedReceipt owns the receipt that may be booked: its list of operations
+// belongs to no account.
+func claimParkedReceipt(t *Task) {
+	id, err := ledger.ParseOpID(t.request().Target)
+	if err != nil || id == 0 || id.Partition() >= t.s.partitions {
+		return
+	}
+	var op ledger.Operation
+	found, err := t.s.ledger.Operation(id, &op)
+	if err != nil || !found || op.Merchant != t.request().Caller.Merchant || op.Receipt == "" || op.Terminal == "" {
+		return // routeParked reads it again, and says what is wrong
+	}
+	t.claim.add(t.s.receiptKey(op.Merchant, op.Store, op.Terminal, op.Receipt))
 }
 
 // routeParked goes to the partition of the parked record.

@@ -23,32 +23,30 @@ type pace struct {
 	finished atomic.Bool   // nothing more is sent
 }
 
-// runOpen sends by a few metronomes, each of which owns some of the lines, and
-// receives by a goroutine a line.
+// runOpen sends by one metronome and receives by a goroutine a line.
 func runOpen(ctx context.Context, lines []*line, o *Options) {
 	mean := float64(time.Second) * float64(len(lines)) / o.Rate
-	metronomes := make([][]*pace, min(len(lines), runtime.GOMAXPROCS(0)))
-	var receiving, sending sync.WaitGroup
+	var paces []*pace
+	var busy sync.WaitGroup
 	for i, l := range lines {
 		p := &pace{line: l, rng: rand.New(rand.NewPCG(o.Seed, uint64(i))), mean: mean}
 		p.step()
-		metronomes[i%len(metronomes)] = append(metronomes[i%len(metronomes)], p)
-		receiving.Go(func() { p.receive() })
+		paces = append(paces, p)
+		busy.Go(func() { p.receive() })
 	}
-	for _, paces := range metronomes {
-		sending.Go(func() { metronome(ctx, paces, o) })
-	}
-	sending.Wait()
-	receiving.Wait()
+	busy.Go(func() { metronome(ctx, paces, o) })
+	busy.Wait()
 }
 
 func (p *pace) step() { p.next += time.Duration(p.rng.ExpFloat64() * p.mean) }
 
 // Rests of a metronome: at most longRest, so that an interrupt is noticed; at
-// least shortRest while requests are due that find no room.
+// least shortRest, in which several requests fall due at a high rate. To wake
+// for each would take from the server what the client shares with it; the
+// quarter of a millisecond counts as the server's.
 const (
 	longRest  = 10 * time.Millisecond
-	shortRest = 50 * time.Microsecond
+	shortRest = 250 * time.Microsecond
 )
 
 // metronome sends what is due on its lines until the time is over. It rests by
@@ -79,8 +77,8 @@ func metronome(ctx context.Context, paces []*pace, o *Options) {
 			}
 			soonest = min(soonest, rest)
 		}
-		if left > 0 && soonest > 0 {
-			nanosleep(soonest)
+		if left > 0 {
+			nanosleep(max(soonest, shortRest))
 		}
 	}
 }
