@@ -1,6 +1,7 @@
 package processor
 
 import (
+	"fmt"
 	"strconv"
 	"sync"
 	"testing"
@@ -156,5 +157,43 @@ func TestAParkedTransferIsTheSendersOfficesMatter(t *testing.T) {
 	r.Key, r.Action = "reject", "reject"
 	s.approved(r)
 	require.Empty(t, s.ask(list).Parked)
+	requireSound(t, s)
+}
+
+// TestTheOfficeBooksOneReceiptManyTimesAtOnce: a till that counts its receipts
+// from one every day was cut off for days. However many of its sales the office books at the
+// same moment, each is found by the receipt's number afterwards.
+func TestTheOfficeBooksOneReceiptManyTimesAtOnce(t *testing.T) {
+	s := openShop(t, small)
+	const sales = 40
+	for i := range ledger.AccountID(sales) {
+		s.enrol(i+1, fmt.Sprintf("41%05d", i), "")
+	}
+	s.later(100 * time.Hour)
+	var parked []string
+	var booked protocol.Request
+	for i := range sales {
+		r := s.sale(protocol.CallAccrue, byCard(fmt.Sprintf("41%05d", i)), 1000, 0)
+		r.ISO.Advice = true
+		r.At = protocol.Time{Unix: morning.UnixNano() + int64(i), Set: true}
+		r.Receipt = protocol.Receipt{Number: "1", Shift: fmt.Sprint(i)}
+		res := s.ask(r)
+		require.Equal(t, "parked", res.Status, res.Detail)
+		parked, booked = append(parked, res.ID), r
+	}
+	var wg sync.WaitGroup
+	for _, id := range parked {
+		wg.Go(func() { s.resolve(id, "book") })
+	}
+	wg.Wait()
+	entries, err := s.ledger.Receipts(s.s.receiptKey(booked.Caller.Merchant, booked.Store, booked.Terminal, "1"))
+	require.NoError(t, err)
+	seen := map[string]bool{}
+	for _, e := range entries {
+		if !e.Mark && e.Op != 0 {
+			seen[e.Shift] = true
+		}
+	}
+	require.Len(t, seen, sales)
 	requireSound(t, s)
 }
