@@ -133,7 +133,7 @@ bench-quick: build ## the same in short, to see that it runs; under two minutes
 	bin/tillbench --quick $(BENCHFLAGS)
 
 .PHONY: bench-day
-bench-day: build ## play a shop's day: throughput, latency against rate; about two minutes
+bench-day: build ## play a shop's day: throughput, latency against rate; about four minutes
 	bin/tillbench day $(BENCHFLAGS)
 
 .PHONY: bench-stream

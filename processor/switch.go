@@ -49,16 +49,8 @@ type Options struct {
 	Dev bool
 	// Clock is the wall clock, unix nanoseconds; what is booked goes by the
 	// ledger's own. Nil is the system's.
-	Clock   func() int64
-	Logger  *slog.Logger // nil is slog.Default
-	Metrics Metrics
-}
-
-// Metrics are hooks that are called when something has happened; nil ones are
-// left out. They must not block. Labels come from closed sets.
-type Metrics struct {
-	// Answered is called once for every exchange, with what it took.
-	Answered func(call protocol.Call, code protocol.Code, replayed bool, took time.Duration)
+	Clock  func() int64
+	Logger *slog.Logger // nil is slog.Default
 }
 
 func (o Options) withDefaults() Options {

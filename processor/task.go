@@ -2,7 +2,6 @@ package processor
 
 import (
 	"errors"
-	"time"
 
 	"tillgate/ledger"
 	"tillgate/processor/program"
@@ -260,12 +259,8 @@ func (t *Task) fault(err error) {
 // finish gives the keys and the exchange back. The task is free afterwards.
 func (t *Task) finish() {
 	s, x := t.s, t.x
-	now := s.o.Clock()
 	if t.attempt {
-		s.attempts.end(&t.guess, now, t.wrong)
-	}
-	if s.o.Metrics.Answered != nil {
-		s.o.Metrics.Answered(x.Request.Call, x.Response.Code, x.Response.Replayed, time.Duration(now-t.came))
+		s.attempts.end(&t.guess, s.o.Clock(), t.wrong)
 	}
 	s.claims.release(t, s.resumeLater)
 	t.takeTagsBack()

@@ -244,7 +244,8 @@ func (c *contest) goals() {
 		}{{"p99", goalP99}, {"p99.9", goalP999}} {
 			s := l.Latency[p.name]
 			goal(p.name+" at half of saturation, "+e.name, "ms", true, p.limit*allowed, s,
-				fmt.Sprintf("nothing but a log at that rate: %.1f ms", t.loads[e.load+logSuffix].Latency[p.name].Median()))
+				fmt.Sprintf("%.0f × a sync; nothing but a log at that rate: %.1f ms",
+					s.Median()/syncs.Median(), t.loads[e.load+logSuffix].Latency[p.name].Median()))
 		}
 	}
 	goal("throughput, many members ÷ few", "", false, 0.8, t.rates(evenLoad).Over(t.rates(smallLoad)),
