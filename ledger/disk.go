@@ -7,8 +7,9 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// diskEvery is how often the free room, and what waits to be merged, are looked at: at a gigabyte a second a
-// disk would lose less than the default reserve in between.
+// diskEvery is how often the free room is looked at, and what waits to be
+// merged: at a gigabyte a second a disk would lose less than the default reserve
+// in between.
 const diskEvery = time.Second
 
 // watch looks after the disk. Everything is shed while it is nearly full: a till
