@@ -48,15 +48,15 @@ func (tx *Tx) record(id AccountID) (rec []byte, ok bool, err error) {
 	if rec, ok := s.records.get(id); ok {
 		return rec, true, nil
 	}
-	s.l.stats.misses.Add(1)
 	key := accountKey(s.kbuf[:0], tx.p.id, id)
 	if rec, ok, known := s.recent(key); known {
 		return rec, ok, nil // newer than anything that could be read
 	}
+	s.l.stats.misses.Add(1)
 	if a := tx.ahead; a != nil && a.account == id && a.changes == s.l.writes.count(id).Load() {
 		s.l.stats.ahead.Add(1)
 		rec, ok = a.record, a.found
-	} else if rec, ok, err = s.get(key); err != nil {
+	} else if rec, ok, err = s.stored(key); err != nil {
 		return nil, false, err
 	}
 	if ok {

@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
@@ -100,5 +101,46 @@ func TestWhatIsOnItsWayToTheStoreIsRead(t *testing.T) {
 	account, err = l.Account(id)
 	require.NoError(t, err)
 	require.EqualValues(t, 102, account.Balance().Available)
+	require.NoError(t, l.Close())
+}
+
+// TestAWarmUpWaitsForWhatIsOnItsWay: what it puts into memory is what the batch
+// before has written, not what Pebble showed until then.
+func TestAWarmUpWaitsForWhatIsOnItsWay(t *testing.T) {
+	logs := &logGate{held: make(chan struct{}, 1)}
+	o := quiet(errorfs.Wrap(vfs.NewMem(), logs), newHandClock())
+	o.Shards = 1
+	l := open(t, o)
+	id := inPartition(rand.New(rand.NewPCG(6, 6)), 1)
+	enrol(t, l, id, LotPart{Active: 1, Points: 100})
+	logs.close()
+	first, second := make(chan error, 1), make(chan error, 1)
+	require.NoError(t, l.Submit(1, &task{func(tx *Tx) error {
+		if _, err := grantOne(tx, id); err != nil {
+			return err
+		}
+		return tx.PutProfile(id, make([]byte, l.o.MemTableBytes)) // fills a memtable
+	}, first}))
+	<-logs.held
+	read := make(chan struct{})
+	require.NoError(t, l.Submit(1, &task{func(tx *Tx) error {
+		defer close(read)
+		tx.s.records = newRecordCache(recordSegment) // it holds nothing of the account
+		tx.s.hot.drop(tx.s.hot.all[id])
+		return (&warmTask{}).Decide(tx)
+	}, second}))
+	select {
+	case <-read: // it has not waited: what it has read is told below
+	case <-time.After(50 * time.Millisecond):
+	}
+	logs.open()
+	require.NoError(t, <-first)
+	require.NoError(t, <-second)
+	must(t, l, 1, func(tx *Tx) error {
+		require.True(t, tx.s.records.has(id))
+		had, err := grantOne(tx, id)
+		require.EqualValues(t, 101, had)
+		return err
+	})
 	require.NoError(t, l.Close())
 }

@@ -23,8 +23,8 @@ type Task interface {
 // A shard is an event loop that owns some partitions. It drains its queue,
 // decides every task against the hot state and writes one Pebble batch for the
 // whole drain. While that is being put into the memtable and synced it decides
-// the next one: the three take about as long, and none waits for another.
-// Who waits is told by the acknowledging goroutine, in the order of the batches.
+// the next one. Who waits is told by the acknowledging goroutine, in the order of
+// the batches.
 //
 // Rejected: a transaction per task. Concurrent committers of Pebble reach
 // 60 % of one writer's rate (docs/ledger.md), and two tasks on one account

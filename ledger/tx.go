@@ -322,6 +322,11 @@ func (s *shard) get(key []byte) (value []byte, ok bool, err error) {
 	if value, ok, known := s.recent(key); known {
 		return value, ok, nil
 	}
+	return s.stored(key)
+}
+
+// stored reads a key as Pebble shows it. The value is valid until the next get.
+func (s *shard) stored(key []byte) (value []byte, ok bool, err error) {
 	value, closer, err := s.l.db.Get(key)
 	if errors.Is(err, pebble.ErrNotFound) {
 		return nil, false, nil
