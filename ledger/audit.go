@@ -193,23 +193,23 @@ func (l *Ledger) Audit(from uint64, fn func(*AuditRecord) bool) error {
 	})
 }
 
-// proveAudit checks the chain.
-func (v *verifier) proveAudit() error {
+// proveAudit checks the chain, and notes in the proof how far it goes.
+func (v *verifier) proveAudit(proof *Proof, say func(Finding)) error {
 	var last AuditRecord
 	err := scan(v.db, []byte{spaceAudit}, func(key, rec []byte) (bool, error) {
 		var r AuditRecord
 		number := trailing(key)
 		if err := decodeAudit(rec, &r); err != nil {
-			v.report(Finding{What: fmt.Sprintf("record %d of the audit: %v", number, err)})
+			say(Finding{What: fmt.Sprintf("record %d of the audit: %v", number, err)})
 			return true, nil
 		}
-		v.proof.Audited++
+		proof.Audited++
 		if number != last.Number+1 || r.Number != number {
-			v.report(Finding{What: fmt.Sprintf("the audit has a gap: %d follows %d", number, last.Number)})
+			say(Finding{What: fmt.Sprintf("the audit has a gap: %d follows %d", number, last.Number)})
 		}
 		stored := r.Hash
 		if hash := v.l.chain(last.Hash, &r); hash != stored {
-			v.report(Finding{What: fmt.Sprintf("record %d of the audit is not the one that was written there", number)})
+			say(Finding{What: fmt.Sprintf("record %d of the audit is not the one that was written there", number)})
 		}
 		last = AuditRecord{Number: number, Hash: stored}
 		return true, nil
@@ -219,14 +219,14 @@ func (v *verifier) proveAudit() error {
 	}
 	_, err = load(v.db, metaKey(nil, auditHead), func(head []byte) error {
 		if !bytes.Equal(head, append(binary.BigEndian.AppendUint64(nil, last.Number), last.Hash[:]...)) {
-			v.report(Finding{What: fmt.Sprintf("the audit ends with record %d, and its head says otherwise", last.Number)})
+			say(Finding{What: fmt.Sprintf("the audit ends with record %d, and its head says otherwise", last.Number)})
 		}
 		last.Number = 0
 		return nil
 	})
 	if last.Number != 0 {
-		v.report(Finding{What: "the audit has lost its head"})
+		say(Finding{What: "the audit has lost its head"})
 	}
-	v.proof.AuditHead = last.Hash
+	proof.AuditHead = last.Hash
 	return err
 }

@@ -28,8 +28,13 @@ func scan(db pebble.Reader, prefix []byte, fn func(key, value []byte) (bool, err
 	return scanFrom(db, prefix, prefix, fn)
 }
 
-func scanFrom(db pebble.Reader, prefix, from []byte, fn func(key, value []byte) (bool, error)) (err error) {
-	it, err := db.NewIter(&pebble.IterOptions{LowerBound: prefix, UpperBound: after(prefix)})
+func scanFrom(db pebble.Reader, prefix, from []byte, fn func(key, value []byte) (bool, error)) error {
+	return scanWithin(db, &pebble.IterOptions{LowerBound: prefix, UpperBound: after(prefix)}, from, fn)
+}
+
+// scanWithin is scan between two bounds, beginning with the key from.
+func scanWithin(db pebble.Reader, bounds *pebble.IterOptions, from []byte, fn func(key, value []byte) (bool, error)) (err error) {
+	it, err := db.NewIter(bounds)
 	if err != nil {
 		return err
 	}

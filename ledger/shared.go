@@ -322,20 +322,3 @@ func (c *shared) forget(today int32) {
 	}
 	c.today = today
 }
-
-// shared compares the partition's parts of shared counters with what the
-// journal says. Those whose day is over may be there or not.
-func (v *verifier) shared(p int) error {
-	if v.part.trimmed() {
-		return nil // part of what was counted is in records that were dropped
-	}
-	today := max(dayOf(v.part.time), dayOf(v.l.o.Clock()))
-	want := map[string][]byte{}
-	for id, n := range v.part.shared {
-		if n != 0 && (id.until == 0 || id.until >= today) {
-			want[string(sharedKey(nil, p, id))] = appendShared(nil, &n)
-		}
-	}
-	from := sharedKey(nil, p, sharedID{until: max(today, 1)})
-	return v.compare(p, from, after(appendPartition(nil, spaceShared, p)), want, "shared counter")
-}

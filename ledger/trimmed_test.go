@@ -108,8 +108,7 @@ func TestVerifyFindsWhatWasTamperedWithInATrimmedStore(t *testing.T) {
 			defer func() { require.NoError(t, l.Close()) }()
 			requireSound(t, l)
 			c.harm(t, l)
-			_, found := verified(t, l)
-			require.Contains(t, strings.Join(found, "\n"), c.says)
+			require.Contains(t, strings.Join(alike(t, l), "\n"), c.says)
 		})
 	}
 }

@@ -126,6 +126,12 @@ func TestVerifyFindsWhatWasTamperedWith(t *testing.T) {
 				op.Legs[LegTransit]--
 			})
 		}, "a transfer is booked otherwise than it was sent"},
+		{"an arrival names another transfer", 'j', ofKind(KindPostIn), func(l *Ledger, _, rec []byte) []byte {
+			return rewriteOp(l, rec, func(op *Operation) { op.SourceIndex += 7 })
+		}, "a transfer is neither on its way nor booked"},
+		{"a transfer comes from nowhere", 'j', ofKind(KindPostIn), func(l *Ledger, _, rec []byte) []byte {
+			return rewriteOp(l, rec, func(op *Operation) { op.SourceIndex += 7 })
+		}, "a transfer was booked that was never sent"},
 		{"a transfer comes back", 'w', anyRecord, func(*Ledger, []byte, []byte) []byte { return nil }, "watermark"},
 		{"a repeat would book again", 'd', anyRecord, func(*Ledger, []byte, []byte) []byte { return nil }, "a repeat of its request would not be known"},
 		{"a receipt is not found", 'r', func(_, rec []byte) bool {
@@ -157,9 +163,7 @@ func TestVerifyFindsWhatWasTamperedWith(t *testing.T) {
 			} else {
 				require.NoError(t, l.db.Delete(key, pebble.Sync))
 			}
-			proof, found := verified(t, l)
-			require.NotZero(t, proof.Findings)
-			require.Contains(t, strings.Join(found, "\n"), c.says)
+			require.Contains(t, strings.Join(alike(t, l), "\n"), c.says)
 		})
 	}
 }

@@ -1,5 +1,10 @@
 package ledger
 
+import (
+	"maps"
+	"slices"
+)
+
 // A partition whose journal was dropped up to a window: what is kept is held to
 // the base, and accounts that were there before it to their balances.
 
@@ -15,23 +20,23 @@ type heldToSums struct {
 
 // firstWindow holds the first kept record to the base: it seals the last of
 // what was dropped.
-func (v *verifier) firstWindow() {
-	r, op := v.part, &v.part.op
+func (r *replay) firstWindow() {
+	op := &r.op
 	var w Window
 	switch err := DecodeWindow(op.Data, &w); {
 	case op.Kind != KindWindow:
-		v.finding("the journal begins with it, and it is no window")
+		r.finding("the journal begins with it, and it is no window")
 	case err != nil:
-		v.finding("%v", err)
+		r.finding("%v", err)
 	case w.Hash != r.base.hash || w.Last != r.base.first-1:
-		v.finding("the journal does not begin with the window that its base names")
+		r.finding("the journal does not begin with the window that its base names")
 	}
-	v.proof.Windows++
+	r.proof.Windows++
 }
 
 // accountBySums holds a record to the balance before and after it.
-func (v *verifier) accountBySums() {
-	r, op := v.part, &v.part.op
+func (r *replay) accountBySums() {
+	op := &r.op
 	before := Balance{
 		Available: op.After.Available - op.Legs[LegAvailable], Pending: op.After.Pending - op.Legs[LegPending],
 		Held: op.After.Held - op.Legs[LegHeld], Deficit: op.After.Deficit - op.Legs[LegDeficit],
@@ -42,30 +47,30 @@ func (v *verifier) accountBySums() {
 		known = &heldToSums{}
 		r.partial[op.Account] = known
 		if op.Prev == 0 || op.Prev.Sequence() >= r.base.first {
-			v.finding("it is the account's first, and the account was not created by it")
+			r.finding("it is the account's first, and the account was not created by it")
 		}
 	case op.Prev != known.last:
-		v.finding("the account's last record was %s, it says %s", known.last, op.Prev)
+		r.finding("the account's last record was %s, it says %s", known.last, op.Prev)
 	case before != known.after:
-		v.finding("it says that the balance was %+v, it was %+v", before, known.after)
+		r.finding("it says that the balance was %+v, it was %+v", before, known.after)
 	}
 	known.last, known.after = op.ID, op.After
 }
 
 // accountsBySums takes the accounts that were not replayed as they are stored,
 // after holding each to the last record that is kept of it.
-func (v *verifier) accountsBySums(want map[string][]byte) error {
-	r := v.part
+func (r *replay) accountsBySums() error {
 	if !r.trimmed() {
 		return nil
 	}
-	err := scan(v.db, appendPartition(nil, spaceAccount, r.id), func(key, rec []byte) (bool, error) {
-		if _, replayed := want[string(key)]; replayed {
+	err := scan(r.db, appendPartition(nil, spaceAccount, r.id), func(key, rec []byte) (bool, error) {
+		id := AccountID(trailing(key))
+		if r.accounts[id] != nil {
 			return true, nil
 		}
-		a, id := new(Account), AccountID(trailing(key))
-		fault := func(what string) { v.report(Finding{Partition: r.id, Account: id, What: what}) }
-		if err := decodeAccount(append([]byte(nil), rec...), a); err != nil {
+		a := new(Account)
+		fault := func(what string) { r.say(Finding{Partition: r.id, Account: id, What: what}) }
+		if err := decodeAccount(rec, a); err != nil {
 			fault(err.Error())
 			return true, nil
 		}
@@ -81,24 +86,23 @@ func (v *verifier) accountsBySums(want map[string][]byte) error {
 			fault("its lots and holds are not the balance of its last record")
 		}
 		delete(r.partial, id)
-		v.proof.BySums++
+		r.proof.BySums++
 		r.accounts[id] = a
-		want[string(key)] = appendAccount(nil, a)
 		return true, nil
 	})
-	for id := range r.partial {
-		v.report(Finding{Partition: r.id, Account: id, What: "it has records and is missing"})
+	for _, id := range slices.Sorted(maps.Keys(r.partial)) {
+		r.say(Finding{Partition: r.id, Account: id, What: "it has records and is missing"})
 	}
 	return err
 }
 
 // oldWatermarks takes what a partition has booked of others before what is kept
 // of its journal as it is stored.
-func (v *verifier) oldWatermarks(p int, want map[string][]byte) error {
-	if !v.part.trimmed() {
+func (r *replay) oldWatermarks(want map[string][]byte) error {
+	if !r.trimmed() {
 		return nil
 	}
-	return scan(v.db, appendPartition(nil, spaceWatermark, p), func(key, rec []byte) (bool, error) {
+	return scan(r.db, appendPartition(nil, spaceWatermark, r.id), func(key, rec []byte) (bool, error) {
 		var w watermark
 		source := int(key[3])<<8 | int(key[4])
 		if _, known := want[string(key)]; !known && decodeWatermark(rec, &w) == nil && w.op.Partition() == source {
@@ -114,7 +118,5 @@ func (v *verifier) bookedBefore(to int, id letterID) (bool, error) {
 	if v.bases[to].first <= 1 {
 		return false, nil
 	}
-	var w watermark
-	_, err := load(v.db, watermarkKey(nil, to, id.op.Partition()), func(rec []byte) error { return decodeWatermark(rec, &w) })
-	return id.op < w.op || id.op == w.op && id.index <= w.index, err
+	return v.booked(to, id)
 }
