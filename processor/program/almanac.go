@@ -13,9 +13,14 @@ type almanac struct {
 	day      int32
 	from, to int64
 
-	starts [16]struct {
+	starts [64]struct {
 		day int32
 		at  int64 // 0: not known
+	}
+	sums [8]struct { // of terms of months and years
+		term      Term // of 0 s: not known
+		from, sum int32
+		sign      int32
 	}
 }
 
@@ -33,6 +38,18 @@ func (a *almanac) start(day int32) int64 {
 		s.day, s.at = day, dayStart(day, a.zone)
 	}
 	return s.at
+}
+
+// add is Term.addTo.
+func (a *almanac) add(t Term, day, sign int32) int32 {
+	if t.Unit == Days {
+		return day + sign*t.N
+	}
+	s := &a.sums[uint32(t.N*sign)%uint32(len(a.sums))]
+	if s.term != t || s.from != day || s.sign != sign {
+		s.term, s.from, s.sign, s.sum = t, day, sign, t.addTo(day, sign)
+	}
+	return s.sum
 }
 
 // dayOf is LocalDay.

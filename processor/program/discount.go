@@ -25,10 +25,8 @@ func (j *judge) discount() {
 	if !c.present && !byCode {
 		return
 	}
-	for i := range j.lines {
-		j.room[i] = j.cuttable(i)
-	}
-	j.row = resize(j.row, len(j.lines))
+	j.cuttable()
+	j.figure = resize(j.figure, len(j.lines))
 	if c.present {
 		j.discountByRule()
 	}
@@ -86,20 +84,20 @@ func (j *judge) discountByRule() {
 	}
 }
 
-// cuttable is what discounts may take of a line at most: all of it, the least
-// of its ceilings, or nothing.
-func (j *judge) cuttable(i int) int64 {
+// cuttable finds what discounts may take of each line at most: all of it, the
+// least of its ceilings, or nothing.
+func (j *judge) cuttable() {
 	c := &j.p.discounts
-	if j.banned(c.never, i) {
-		return 0
-	}
-	room := j.net[i]
+	copy(j.room, j.net)
 	for k := range c.ceilings {
-		if o := &c.ceilings[k]; j.picks(o.goods, i) {
-			room = min(room, share64(j.lines[i].Amount, o.rate, rateUnit))
+		o := &c.ceilings[k]
+		for i := range j.on(o.goods).each {
+			j.room[i] = min(j.room[i], share64(j.lines[i].Amount, o.rate, rateUnit))
 		}
 	}
-	return room
+	for i := range j.banned(c.never).each {
+		j.room[i] = 0
+	}
 }
 
 // cutFactors computes by what discounts are multiplied on each line, and by
@@ -110,25 +108,31 @@ func (j *judge) cutFactors() uint64 {
 	den := uint64(1)
 	for _, k := range j.matched {
 		r := &c.rules[k]
-		if r.kind != cutMultiply {
-			continue
-		}
-		if len(j.factors) == 0 {
-			j.factors = resize(j.factors, len(j.lines))
-			for i := range j.factors {
-				j.factors[i] = 1
-			}
-		}
-		den *= r.den
-		for i := range j.lines {
-			if j.picks(r.goods, i) {
-				j.factors[i] *= r.num
-			} else {
-				j.factors[i] *= r.den
-			}
+		if r.kind == cutMultiply {
+			den *= r.den
+			j.multiply(r.goods, r.num, r.den)
 		}
 	}
 	return den
+}
+
+// multiply enters a multiplier into the factors of the lines, which have the
+// denominators of all multipliers in common.
+func (j *judge) multiply(goods int, num, den uint64) {
+	if len(j.factors) == 0 {
+		j.factors = resize(j.factors, len(j.lines))
+		for i := range j.factors {
+			j.factors[i] = 1
+		}
+	}
+	on := j.on(goods)
+	for i := range j.factors {
+		if on.has(i) {
+			j.factors[i] *= num
+		} else {
+			j.factors[i] *= den
+		}
+	}
 }
 
 // cutGroup lets one group act: a contest on each line, then its winners.
@@ -144,20 +148,20 @@ func (j *judge) cutGroup(g int, den uint64) {
 		case r.kind == cutPerReceipt:
 			receipts = true
 		case r.kind == cutUnits:
-			clear(j.row)
+			clear(j.figure)
 			if r.across {
-				j.nthFigures(r, j.row)
+				j.nthFigures(r, j.figure)
 			} else {
-				j.unitFigures(r, j.row)
+				j.unitFigures(r, j.figure)
 			}
 			j.contendAll(m)
 		case r.kind == cutBundle:
-			clear(j.row)
-			j.bundleFigures(r, j.row)
+			clear(j.figure)
+			j.bundleFigures(r, j.figure)
 			j.contendAll(m)
 		default:
-			for i := range j.lines {
-				if j.picks(r.goods, i) && (r.kind != cutPerUnit || j.units[i] > 0) {
+			for i := range j.on(r.goods).each {
+				if r.kind != cutPerUnit || j.units[i] > 0 {
 					j.contend(m, i, j.cutFigure(r, i))
 				}
 			}
@@ -182,7 +186,7 @@ func (j *judge) cutGroup(g int, den uint64) {
 // contendAll enters a rule that counts units on the lines on which it gives
 // anything.
 func (j *judge) contendAll(m int) {
-	for i, v := range j.row {
+	for i, v := range j.figure {
 		if !v.zero() {
 			j.contend(m, i, v)
 		}
@@ -232,14 +236,14 @@ func (j *judge) bookCut(m, k int, den uint64) {
 		j.bookLine(k, slices.Index(j.best, m+1), den)
 		return
 	}
-	clear(j.row)
+	clear(j.figure)
 	clear(j.out)
 	var sum u128
 	last := 0
 	for i, b := range j.best {
 		if b == m+1 {
-			j.row[i] = j.multiplyCut(r, i, den)
-			sum = sum.add(j.row[i])
+			j.figure[i] = j.multiplyCut(r, i, den)
+			sum = sum.add(j.figure[i])
 			last = i
 		}
 	}
@@ -250,7 +254,7 @@ func (j *judge) bookCut(m, k int, den uint64) {
 	if j.wins[m] == 1 {
 		j.out[last] = int64(money)
 	} else {
-		spreadExact(int64(money), sum, j.row, j.rests, j.out)
+		spreadExact(int64(money), sum, j.figure, j.rests, j.out)
 	}
 	j.takeOff(k, int64(money))
 }
@@ -302,10 +306,12 @@ func (j *judge) takeOff(k int, money int64) {
 // lower takes a discount, spread in out, off the lines.
 func (j *judge) lower(money int64) {
 	j.d.Discount += money
-	for i, v := range j.out {
-		j.cut[i] += v
-		j.net[i] -= v
-		j.room[i] -= v
+	out := j.out
+	cut, net, room := j.cut[:len(out)], j.net[:len(out)], j.room[:len(out)]
+	for i, v := range out {
+		cut[i] += v
+		net[i] -= v
+		room[i] -= v
 	}
 }
 
@@ -360,9 +366,9 @@ func (j *judge) wonAny(m int) bool {
 // goods; it leaves their weights.
 func (j *judge) minusWithin(minus int64, goods int) int64 {
 	var room int64
-	for i := range j.lines {
-		j.weights[i] = 0
-		if j.picks(goods, i) && j.room[i] > 0 {
+	clear(j.weights)
+	for i := range j.on(goods).each {
+		if j.room[i] > 0 {
 			j.weights[i] = j.net[i]
 			room += j.room[i]
 		}

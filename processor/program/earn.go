@@ -102,7 +102,7 @@ func (j *judge) earnGroup(g int) {
 			continue
 		}
 		row := j.figuresOf(m)
-		for i := range j.lines {
+		for i := range j.on(r.goods).each {
 			v, ok := j.earnFigure(r, j.rates[m], i)
 			if !ok {
 				continue
@@ -130,11 +130,9 @@ func (j *judge) earnGroup(g int) {
 	}
 }
 
-// earnFigure is what a rule gives on a line, and whether it matches it.
+// earnFigure is what a rule gives on a line of its goods, and whether it
+// matches it.
 func (j *judge) earnFigure(r *earnRule, rate uint64, i int) (u128, bool) {
-	if !j.picks(r.goods, i) {
-		return u128{}, false
-	}
 	switch r.kind {
 	case earnPerLine:
 		return mul64(uint64(r.points), rateUnit), true
@@ -171,11 +169,12 @@ func (r *earnRule) lineWise(g int) bool { return r.group == g && r.kind != earnP
 
 // picksAny reports whether a selector picks a line that another doesn't ban.
 func (j *judge) picksAny(sel, never int) bool {
-	if j.absent(never) {
+	if never == all || j.absent(never) {
 		return !j.absent(sel)
 	}
-	for i := range j.lines {
-		if j.picks(sel, i) && !j.banned(never, i) {
+	bans := j.on(never)
+	for i := range j.on(sel).each {
+		if !bans.has(i) {
 			return true
 		}
 	}
@@ -255,10 +254,8 @@ func (j *judge) addPercents() {
 			continue
 		}
 		row := j.figuresOf(m)
-		for i := range j.lines {
-			if j.picks(r.goods, i) {
-				row[i] = mul64(uint64(j.base[i]), r.rate)
-			}
+		for i := range j.on(r.goods).each {
+			row[i] = mul64(uint64(j.base[i]), r.rate)
 		}
 	}
 }
@@ -268,29 +265,23 @@ func (j *judge) addPercents() {
 func (j *judge) multiplyEarn() uint64 {
 	e := &j.p.earn
 	den := uint64(1)
-	j.multipliers = j.multipliers[:0]
+	j.factors = j.factors[:0]
 	for _, k := range j.matched {
-		if e.rules[k].kind == earnMultiply {
-			den *= e.rules[k].den
-			j.multipliers = append(j.multipliers, k)
+		if r := &e.rules[k]; r.kind == earnMultiply {
+			den *= r.den
+			j.multiply(r.goods, r.num, r.den)
 		}
 	}
-	if len(j.multipliers) == 0 {
+	if len(j.factors) == 0 {
 		return 1
 	}
-	for i := range j.lines {
-		factor := uint64(1)
-		for _, k := range j.multipliers {
-			if r := &e.rules[k]; j.picks(r.goods, i) {
-				factor *= r.num
-			} else {
-				factor *= r.den
-			}
+	for m, k := range j.matched {
+		if kind := e.rules[k].kind; kind == earnMultiply || kind == earnPerReceipt {
+			continue // its row is empty
 		}
-		for at := i; at < len(j.figures); at += len(j.lines) {
-			if v := &j.figures[at]; !v.zero() {
-				*v = v.mul(factor)
-			}
+		row := j.figuresOf(m)
+		for i, by := range j.factors {
+			row[i] = row[i].mul(by)
 		}
 	}
 	return den
@@ -307,11 +298,12 @@ func (j *judge) limitEarn(den uint64) {
 	if none {
 		return
 	}
+	never := j.banned(e.never)
 	for i := range j.lines {
-		rate, bound := uint64(0), j.banned(e.never, i)
+		rate, bound := uint64(0), never.has(i)
 		for k := range e.ceilings {
 			c := &e.ceilings[k]
-			if !j.picks(c.goods, i) {
+			if !j.on(c.goods).has(i) {
 				continue
 			}
 			if !bound || c.rate < rate {
@@ -321,7 +313,7 @@ func (j *judge) limitEarn(den uint64) {
 		if !bound {
 			continue
 		}
-		if j.banned(e.never, i) {
+		if never.has(i) {
 			rate = 0
 		}
 		left := mul64(uint64(j.base[i]), rate).mul(den)
@@ -364,8 +356,9 @@ func (j *judge) bookEarn(den uint64) {
 			j.skip(r.name, becauseLess)
 			continue
 		}
+		earned := j.earned[:len(j.out)]
 		for i, v := range j.out {
-			j.earned[i] += v
+			earned[i] += v
 		}
 		j.d.Earned += points
 		j.d.Rules = append(j.d.Rules, protocol.RuleResult{Rule: r.name, Points: points, Lines: j.perLine(true)})
@@ -376,7 +369,7 @@ func (j *judge) bookEarn(den uint64) {
 // multiplied reports whether a multiplier had anything to multiply.
 func (j *judge) multiplied(r *earnRule) bool {
 	for at, v := range j.figures {
-		if !v.zero() && j.picks(r.goods, at%len(j.lines)) {
+		if !v.zero() && j.on(r.goods).has(at%len(j.lines)) {
 			return true
 		}
 	}
@@ -397,10 +390,10 @@ func (j *judge) rounded(sum u128, unit uint64) int64 {
 // receiptWeights are by what points per receipt are spread over the lines of
 // the rule that earn: what they earn on, else what they cost.
 func (j *judge) receiptWeights(r *earnRule) {
-	paid := int64(0)
-	for i := range j.lines {
-		j.weights[i] = 0
-		if j.picks(r.goods, i) && !j.banned(j.p.earn.never, i) {
+	paid, never := int64(0), j.banned(j.p.earn.never)
+	clear(j.weights)
+	for i := range j.on(r.goods).each {
+		if !never.has(i) {
 			j.weights[i] = j.base[i]
 			paid += j.base[i]
 		}
@@ -408,8 +401,8 @@ func (j *judge) receiptWeights(r *earnRule) {
 	if paid > 0 {
 		return
 	}
-	for i := range j.lines {
-		if j.picks(r.goods, i) && !j.banned(j.p.earn.never, i) {
+	for i := range j.on(r.goods).each {
+		if !never.has(i) {
 			j.weights[i] = max(j.lines[i].Amount, 1)
 		}
 	}

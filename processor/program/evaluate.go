@@ -1,6 +1,8 @@
 package program
 
 import (
+	"slices"
+
 	"tillgate/protocol"
 )
 
@@ -59,8 +61,6 @@ func (j *judge) begin(p *Program, f *Facts, r *protocol.Request, at int64, d *De
 		j.lines = j.anonymous[:]
 	}
 	n := len(j.lines)
-	j.picked = resize(j.picked, n*p.index.words)
-	j.present = resize(j.present, p.index.words)
 	lists := [...]*[]int64{&j.net, &j.room, &j.cut, &j.money, &j.base, &j.earned, &j.units, &j.weights, &j.caps, &j.out}
 	j.slab = resize(j.slab, len(lists)*n)
 	for k, s := range lists {
@@ -127,14 +127,15 @@ func (j *judge) finish() {
 	if j.p.value != valueUnit {
 		Spread(d.Redeemed, j.money, nil, d.LinePoints)
 	}
-	j.pieces = resize(j.pieces, 2*len(j.lines))[:0]
+	j.pieces = slices.Grow(j.pieces[:0], 2*len(j.lines)) // so that none moves
+	d.Lines = slices.Grow(d.Lines, len(j.lines))[:len(j.lines)]
 	for i := range j.lines {
-		l := &j.lines[i]
-		d.Lines = append(d.Lines, protocol.LineResult{})
-		one := &d.Lines[len(d.Lines)-1]
-		one.ID, one.Amount, one.Quantity = l.ID, l.Amount, l.Quantity
-		one.Discount, one.Redeemed, one.Earned = j.cut[i], j.money[i], j.earned[i]
-		one.Payable = l.Amount - j.cut[i] - j.money[i]
+		l, one := &j.lines[i], &d.Lines[i]
+		*one = protocol.LineResult{
+			ID: l.ID, Amount: l.Amount, Quantity: l.Quantity,
+			Discount: j.cut[i], Redeemed: j.money[i], Earned: j.earned[i],
+			Payable: l.Amount - j.cut[i] - j.money[i],
+		}
 		units := j.units[i]
 		if units > 1 && (one.Payable != l.Amount || l.Amount%units != 0) {
 			from := len(j.pieces)

@@ -157,12 +157,10 @@ func (j *judge) countBought(e *event) {
 		return
 	}
 	apart, units := j.byLine(), int64(0)
-	for i := range j.lines {
-		switch {
-		case !j.picks(e.goods, i):
-		case apart:
+	for i := range j.on(e.goods).each {
+		if apart {
 			j.count(e.key, max(j.units[i], 1), i+1)
-		default:
+		} else {
 			units += max(j.units[i], 1)
 		}
 	}
@@ -179,14 +177,13 @@ func (j *judge) divide(e *event) {
 		return
 	}
 	cost := int64(0)
-	for i := range j.lines {
-		if j.weights[i] = 0; j.picks(e.goods, i) {
-			j.weights[i] = j.net[i]
-			cost += j.net[i]
-		}
+	clear(j.weights)
+	for i := range j.on(e.goods).each {
+		j.weights[i] = j.net[i]
+		cost += j.net[i]
 	}
-	for i := range j.lines {
-		if cost == 0 && j.picks(e.goods, i) {
+	if cost == 0 {
+		for i := range j.on(e.goods).each {
 			j.weights[i] = 1
 		}
 	}

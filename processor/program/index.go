@@ -11,7 +11,7 @@ import (
 // attribute of the line, however many rules there are. (Asking each selector
 // costs their number; that was tried first.)
 type index struct {
-	words  int // of a bit set with one bit per selector
+	every  []uint64 // all selectors, one bit each
 	attrs  [attrCount]attrIndex
 	priced []int // selectors with a price band
 	bands  []band
@@ -31,7 +31,7 @@ const (
 )
 
 // attrIndex has, for each name that a selector lists, the selectors that list
-// it; free are those that don't ask for the attribute at all.
+// it, together with those that don't ask for the attribute at all: free.
 type attrIndex struct {
 	used  bool
 	free  []uint64
@@ -66,10 +66,11 @@ func (s *selector) of(a attr) *set {
 }
 
 func newIndex(selectors []selector) index {
-	x := index{words: (len(selectors) + 63) / 64}
+	x := index{every: make([]uint64, setWords(len(selectors)))}
+	lineSet(x.every).fill(len(selectors))
 	for a := range attrCount {
 		t := &x.attrs[a]
-		t.free, t.names = make([]uint64, x.words), map[string][]uint64{}
+		t.free, t.names = make([]uint64, len(x.every)), map[string][]uint64{}
 		for k := range selectors {
 			names := selectors[k].of(a)
 			if names.empty() {
@@ -79,9 +80,14 @@ func newIndex(selectors []selector) index {
 			t.used = true
 			for _, n := range names.list {
 				if t.names[n] == nil {
-					t.names[n] = make([]uint64, x.words)
+					t.names[n] = make([]uint64, len(x.every))
 				}
 				t.names[n][k>>6] |= 1 << (k & 63)
+			}
+		}
+		for _, bits := range t.names {
+			for w := range bits {
+				bits[w] |= t.free[w]
 			}
 		}
 		t.arrange()
@@ -97,23 +103,21 @@ func newIndex(selectors []selector) index {
 
 // pick sets the bits of the selectors that pick a line.
 func (x *index) pick(l *protocol.Line, row []uint64) {
-	for w := range row {
-		row[w] = ^uint64(0)
+	copy(row, x.every)
+	if t := &x.attrs[attrCategory]; t.used {
+		narrow(row, t.find(l.Category))
 	}
-	x.attrs[attrCategory].narrow(l.Category, row)
-	x.attrs[attrSKU].narrow(l.SKU, row)
-	x.attrs[attrBrand].narrow(l.Brand, row)
-	x.attrs[attrSupplier].narrow(l.Supplier, row)
+	if t := &x.attrs[attrSKU]; t.used {
+		narrow(row, t.find(l.SKU))
+	}
+	if t := &x.attrs[attrBrand]; t.used {
+		narrow(row, t.find(l.Brand))
+	}
+	if t := &x.attrs[attrSupplier]; t.used {
+		narrow(row, t.find(l.Supplier))
+	}
 	if t := &x.attrs[attrTag]; t.used {
-		for w := range row {
-			bits := t.free[w]
-			for _, tag := range l.Tags {
-				if n := t.find(tag); n != nil {
-					bits |= n[w]
-				}
-			}
-			row[w] &= bits
-		}
+		t.narrowAny(l.Tags, row)
 	}
 	if len(x.priced) == 0 {
 		return
@@ -126,17 +130,22 @@ func (x *index) pick(l *protocol.Line, row []uint64) {
 	}
 }
 
-// find are the selectors that list a name; nil for none.
+// find are the selectors that list a name or ask for none.
 func (t *attrIndex) find(name string) []uint64 {
 	if t.names != nil {
-		return t.names[name]
+		if bits := t.names[name]; bits != nil {
+			return bits
+		}
+		return t.free
 	}
-	for i := t.first[trait(name)]; i > 0; i = t.listed[i-1].next {
-		if l := &t.listed[i-1]; l.name == name {
+	for i := t.first[trait(name)]; i > 0; {
+		l := &t.listed[i-1]
+		if l.name == name {
 			return l.bits
 		}
+		i = l.next
 	}
-	return nil
+	return t.free
 }
 
 // arrange chains the names by their traits, if they are few.
@@ -152,17 +161,20 @@ func (t *attrIndex) arrange() {
 	t.names = nil
 }
 
-// narrow keeps the selectors that list a name, or ask for none.
-func (t *attrIndex) narrow(name string, row []uint64) {
-	if !t.used {
-		return
-	}
-	bits := t.find(name)
+// narrow keeps the selectors that both have.
+func narrow(row, other []uint64) {
+	other = other[:len(row)]
 	for w := range row {
-		if bits == nil {
-			row[w] &= t.free[w]
-		} else {
-			row[w] &= t.free[w] | bits[w]
+		row[w] &= other[w]
+	}
+}
+
+// narrowAny keeps the selectors that list any of the names, or ask for none.
+func (t *attrIndex) narrowAny(names []string, row []uint64) {
+	for w, bits := range t.free {
+		for _, name := range names {
+			bits |= t.find(name)[w]
 		}
+		row[w] &= bits
 	}
 }

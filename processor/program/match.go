@@ -25,8 +25,9 @@ type judge struct {
 	lines     []protocol.Line
 	anonymous [1]protocol.Line
 
-	picked  []uint64 // one bit per selector for each line
-	present []uint64 // the same for the whole receipt
+	words int      // of a set of lines
+	sets  []uint64 // of all lines, then of those that each selector picks
+	row   []uint64 // of the selectors that pick a line
 
 	slab []int64 // the per-line slices below are cut from it
 	// Per line: net is what remains of the amount after discounts, room what
@@ -35,9 +36,8 @@ type judge struct {
 	weights, caps, out                  []int64
 	units                               []int64  // whole ones, 0 of a weighed line
 	factors                             []uint64 // of multiply
-	win, row                            []u128   // of discounts: the winner's figure on each line, and scratch
+	win, figure                         []u128   // of discounts: the winner's figure on each line, and scratch
 	figures                             []u128   // of earning: rows of a figure for each line
-	multipliers                         []int    // of the rules, by number
 	matched                             []int    // rules whose conditions hold, by number
 	rates                               []uint64 // of each matched
 	rests                               []uint64 // scratch of spreadExact
@@ -49,7 +49,6 @@ type judge struct {
 	parts, taken                        []int64
 	pieces                              []protocol.Piece
 	codes                               []promoState // of the request's promo codes
-	ceils                               []bool       // of each cap: it has goods and holds
 	nth                                 []int        // rules about N-th units whose conditions hold
 	given                               []givenUnit  // what those across receipts make free
 	asking                              int          // the rule being looked back on, its place in firsts + 1
@@ -68,30 +67,37 @@ func resize[T any](s []T, n int) []T {
 	return s
 }
 
-// pick finds, for each line, the selectors that pick it.
+// pick finds, for each selector, the lines that it picks.
 func (j *judge) pick() {
 	x := &j.p.index
+	j.words = setWords(len(j.lines))
+	j.sets = resize(j.sets, (1+len(j.p.selectors))*j.words)
+	j.row = resize(j.row, len(x.every))
+	j.on(all).fill(len(j.lines))
+	row, sets, words := lineSet(j.row), j.sets[j.words:], j.words
 	for i := range j.lines {
-		row := j.picked[i*x.words : (i+1)*x.words]
 		x.pick(&j.lines[i], row)
-		for w := range row {
-			j.present[w] |= row[w]
+		for sel := range row.each {
+			sets[sel*words+i>>6] |= 1 << (i & 63)
 		}
 	}
 }
 
-// picks reports whether a selector picks line i.
-func (j *judge) picks(sel, i int) bool {
-	return sel == all || j.picked[i*j.p.index.words+sel>>6]>>(sel&63)&1 == 1
+// on is the set of the lines that a selector picks.
+func (j *judge) on(sel int) lineSet {
+	return j.sets[(1+sel)*j.words:][:j.words]
 }
 
-// banned is picks for `never`, where no selector means no line.
-func (j *judge) banned(sel, i int) bool { return sel != all && j.picks(sel, i) }
+// banned is on for `never`, where no selector means no line.
+func (j *judge) banned(sel int) lineSet {
+	if sel == all {
+		return nil
+	}
+	return j.on(sel)
+}
 
 // absent reports whether a selector picks no line of the receipt.
-func (j *judge) absent(sel int) bool {
-	return sel != all && j.present[sel>>6]>>(sel&63)&1 == 0
-}
+func (j *judge) absent(sel int) bool { return sel != all && j.on(sel).empty() }
 
 // unitPrice is the price that price bands look at: the line's own, else its
 // amount by its quantity, rounded down.
@@ -211,12 +217,10 @@ func (j *judge) tendered(names *set) bool {
 // asked for.
 func (j *judge) receiptHas(c *check) bool {
 	var have int64
-	for i := range j.lines {
-		if j.picks(c.goods, i) {
-			have += max(j.lines[i].Quantity, 1)
-			if j.lines[i].Quantity == 0 {
-				have += 999 // without a quantity: one unit
-			}
+	for i := range j.on(c.goods).each {
+		have += max(j.lines[i].Quantity, 1)
+		if j.lines[i].Quantity == 0 {
+			have += 999 // without a quantity: one unit
 		}
 	}
 	return have > 0 && have >= c.quantity
@@ -249,11 +253,14 @@ func birthdayNear(day int32, month, dom uint8, before, after int32) bool {
 		return false
 	}
 	year, _, _ := civil(day)
-	for y := year - 1; y <= year+1; y++ {
-		b := birthdayOf(y, month, dom)
-		if day >= b-before && day <= b+after {
-			return true
-		}
+	since := day - birthdayOf(year, month, dom)
+	switch {
+	case since >= -before && since <= after:
+		return true
+	case since >= 365-before: // far enough into the year for the next one
+		return day >= birthdayOf(year+1, month, dom)-before
+	case since <= after-365:
+		return day <= birthdayOf(year-1, month, dom)+after
 	}
 	return false
 }
@@ -282,7 +289,7 @@ func (j *judge) checkHistory(c *check) bool {
 // spent sums what was paid on the days of a window that ends at the server's
 // time, perhaps at some stores only.
 func (j *judge) spent(c *check) int64 {
-	from := c.within.addTo(j.days.dayOf(j.now), -1)
+	from := j.days.add(c.within, j.days.dayOf(j.now), -1)
 	if len(c.places) == 0 {
 		return j.f.spentFrom(from)
 	}

@@ -8,9 +8,10 @@ const becauseNobody = "its units are counted for a member, and none is named"
 // of its goods, but for those that discounts leave alone.
 func (j *judge) countedUnits(r *discountRule) int64 {
 	var n int64
-	for i, units := range j.units {
-		if units > 0 && j.picks(r.goods, i) && !j.banned(j.p.discounts.never, i) {
-			n += units
+	never := j.banned(j.p.discounts.never)
+	for i := range j.on(r.goods).each {
+		if !never.has(i) {
+			n += j.units[i]
 		}
 	}
 	return n
@@ -55,8 +56,9 @@ type givenUnit struct {
 func (j *judge) countNth(r *discountRule) {
 	units := Count{Key: r.key, At: j.at}
 	apart := j.byLine()
-	for i, n := range j.units {
-		if n > 0 && j.picks(r.goods, i) && !j.banned(j.p.discounts.never, i) {
+	never := j.banned(j.p.discounts.never)
+	for i := range j.on(r.goods).each {
+		if n := j.units[i]; n > 0 && !never.has(i) {
 			j.countLine(&units, n, i, apart)
 		}
 	}

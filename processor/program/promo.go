@@ -303,25 +303,22 @@ func (j *judge) discountByCode() {
 // percentByCode is percent of each line of the goods, rounded down once and
 // spread over them in out.
 func (j *judge) percentByCode(e *promo) int64 {
-	clear(j.row)
+	clear(j.figure)
 	clear(j.out)
 	var sum u128
-	for i := range j.lines {
-		if !j.picks(e.goods, i) {
-			continue
-		}
+	for i := range j.on(e.goods).each {
 		v := mul64(uint64(j.net[i]), e.rate)
 		if limit := mul64(uint64(j.room[i]), rateUnit); limit.less(v) {
 			v = limit
 		}
-		j.row[i] = v
+		j.figure[i] = v
 		sum = sum.add(v)
 	}
 	if sum.zero() {
 		return 0
 	}
 	money, _ := sum.div(rateUnit)
-	spreadExact(int64(money), sum, j.row, j.rests, j.out)
+	spreadExact(int64(money), sum, j.figure, j.rests, j.out)
 	return int64(money)
 }
 

@@ -149,16 +149,19 @@ func (j *judge) tooWeak() string {
 func (j *judge) spendable() int64 {
 	rr := &j.p.redeem
 	j.sum = j.d.Total - j.d.Discount
-	j.ceilings()
+	j.lineCaps()
 	var payable, eligible, room int64
+	never := j.banned(rr.never)
 	for i := range j.lines {
 		payable += j.net[i]
-		j.weights[i], j.caps[i] = 0, 0
-		if j.banned(rr.never, i) {
+		j.weights[i] = 0
+		if never.has(i) {
+			j.caps[i] = 0
 			continue
 		}
 		eligible += j.net[i]
-		c := min(j.lineCap(i), j.net[i]-rr.floor)
+		c := min(j.caps[i], j.net[i]-rr.floor)
+		j.caps[i] = 0
 		if c > 0 {
 			j.weights[i], j.caps[i] = j.net[i], c
 			room += c
@@ -190,28 +193,25 @@ func (j *judge) receiptCap() uint64 {
 
 const becauseEarlierCap = "an earlier cap of the list is used"
 
-// ceilings finds which of the caps with goods hold for this receipt.
-func (j *judge) ceilings() {
-	rr := &j.p.redeem
-	j.ceils = resize(j.ceils, len(rr.caps))
-	for k := range rr.caps {
-		if c := &rr.caps[k]; c.goods != all {
-			j.ceils[k] = j.applies(c.when, c.goods, c.name)
-		}
+// lineCaps finds each line's own ceiling: the first of `caps` with goods that
+// holds for this receipt and picks the line.
+func (j *judge) lineCaps() {
+	const none = math.MaxInt64
+	for i := range j.caps {
+		j.caps[i] = none
 	}
-}
-
-// lineCap is a line's own ceiling: the first of `caps` with goods that picks
-// it.
-func (j *judge) lineCap(i int) int64 {
 	rr := &j.p.redeem
 	for k := range rr.caps {
 		c := &rr.caps[k]
-		if c.goods != all && j.ceils[k] && j.picks(c.goods, i) {
-			return share64(j.net[i], c.rate, rateUnit)
+		if c.goods == all || !j.applies(c.when, c.goods, c.name) {
+			continue
+		}
+		for i := range j.on(c.goods).each {
+			if j.caps[i] == none {
+				j.caps[i] = share64(j.net[i], c.rate, rateUnit)
+			}
 		}
 	}
-	return math.MaxInt64
 }
 
 // share64 is the floor of sum × rate ÷ unit.

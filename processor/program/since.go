@@ -107,10 +107,7 @@ func (j *judge) numbered(i int) int {
 
 func (j *judge) countGoods(b *boughtCounter) {
 	day := j.days.dayOf(j.at)
-	for i := range j.lines {
-		if !j.picks(b.goods, i) {
-			continue
-		}
+	for i := range j.on(b.goods).each {
 		n := j.lines[i].Quantity
 		if n == 0 {
 			n = 1000

@@ -13,7 +13,7 @@ import (
 
 func TestSpreadAgreesWithTheSentence(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		n := rapid.SampledFrom([]int{1, 2, 3, 10, 40}).Draw(t, "lines")
+		n := rapid.SampledFrom([]int{1, 2, 3, 10, 40, 150}).Draw(t, "lines")
 		sum := rapid.OneOf(rapid.Int64Range(0, 1000), rapid.Int64Range(0, MaxAmount)).Draw(t, "sum")
 		one := rapid.OneOf(rapid.Int64Range(0, 5), rapid.Int64Range(0, 100_000), rapid.Int64Range(0, MaxAmount))
 		weights, caps := make([]int64, n), make([]int64, n)
@@ -109,5 +109,37 @@ func FuzzSpread(f *testing.F) {
 		checkSpread(t, sum, weights, caps, out)
 		Spread(sum, weights, nil, out)
 		checkSpread(t, sum, weights, nil, out)
+	})
+}
+
+// TestHandOut compares with the rule said plainly: one after the other the
+// largest, of equals the first. Levels that are far off the mark come from
+// remainders that lie unevenly.
+func TestHandOut(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		total := rapid.OneOf(rapid.Uint64Range(2, 9), rapid.Uint64Range(2, 1<<62)).Draw(t, "total")
+		rests := rapid.SliceOfN(rapid.OneOf(
+			rapid.Just(uint64(0)), rapid.Uint64Range(0, total-1), rapid.Uint64Range(0, total/100), rapid.Just(total-1),
+		), 1, 40).Draw(t, "remainders")
+		var some int64
+		for _, r := range rests {
+			if r > 0 {
+				some++
+			}
+		}
+		rest := rapid.Int64Range(0, some).Draw(t, "to hand out")
+		want, left := make([]int64, len(rests)), append([]uint64(nil), rests...)
+		for range rest {
+			best := 0
+			for i, r := range left {
+				if r > left[best] {
+					best = i
+				}
+			}
+			want[best], left[best] = 1, 0
+		}
+		got := make([]int64, len(rests))
+		handOut(rest, total, rests, got)
+		require.Equal(t, want, got)
 	})
 }

@@ -74,7 +74,7 @@ func (t Term) from(at int64, a *almanac) int64 {
 	case !t.calendar():
 		return at + int64(t.exact())
 	}
-	return a.start(t.addTo(a.dayOf(at), 1))
+	return a.start(a.add(t, a.dayOf(at), 1))
 }
 
 // until is the moment at which something that lives for the term from at ends
@@ -87,7 +87,7 @@ func (t Term) until(at int64, a *almanac) int64 {
 	case !t.calendar():
 		return at + int64(t.exact())
 	}
-	return a.start(t.addTo(a.dayOf(at), 1) + 1)
+	return a.start(a.add(t, a.dayOf(at), 1) + 1)
 }
 
 // since is the first moment of a window of the term that ends at at: exact for
@@ -96,7 +96,7 @@ func (t Term) since(at int64, a *almanac) int64 {
 	if !t.calendar() {
 		return at - int64(t.exact())
 	}
-	return a.start(t.addTo(a.dayOf(at), -1))
+	return a.start(a.add(t, a.dayOf(at), -1))
 }
 
 const (

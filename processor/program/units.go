@@ -14,9 +14,9 @@ type unitRun struct {
 // equals by line number. A line whose amount its units
 // don't divide has units of two prices, as its fiscal pieces have.
 func (j *judge) unitsOf(sel int, open bool, runs []unitRun) []unitRun {
-	for i := range j.lines {
+	for i := range j.on(sel).each {
 		units := j.units[i]
-		if units == 0 || open && j.room[i] == 0 || !j.picks(sel, i) {
+		if units == 0 || open && j.room[i] == 0 {
 			continue
 		}
 		price, more := j.net[i], int64(0)
@@ -27,6 +27,9 @@ func (j *judge) unitsOf(sel int, open bool, runs []unitRun) []unitRun {
 			runs = append(runs, unitRun{i, price + 1, more})
 		}
 		runs = append(runs, unitRun{i, price, units - more})
+	}
+	if len(runs) < 2 {
+		return runs
 	}
 	slices.SortStableFunc(runs, func(a, b unitRun) int {
 		switch {
@@ -43,10 +46,8 @@ func (j *judge) unitsOf(sel int, open bool, runs []unitRun) []unitRun {
 // countUnits is how many units a selector picks.
 func (j *judge) countUnits(sel int) int64 {
 	var have int64
-	for i, units := range j.units {
-		if j.picks(sel, i) {
-			have += units
-		}
+	for i := range j.on(sel).each {
+		have += j.units[i]
 	}
 	return have
 }
