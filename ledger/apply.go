@@ -197,6 +197,9 @@ func noon(day int32, op *Operation) int64 {
 }
 
 func applyStanding(a *Account, op *Operation) {
+	if op.Declined() {
+		return // it names no tier and must not take the one that is there
+	}
 	switch op.Kind {
 	case KindEnrol, KindRegister:
 		if op.Registered && !a.Registered {
