@@ -96,10 +96,13 @@ func (p *Program) Bought(a Assigned, key uint64, units, at, now int64) Assigned 
 		if e.key != key || e.tier < 0 || e.kind != onFirst && e.kind != onBought {
 			continue
 		}
-		if units > 0 {
+		switch {
+		case units > 0:
 			return p.prolong(a, e, units, clampMoment(at), now)
+		case units < 0:
+			return p.shorten(a, e, -units, clampMoment(at), now)
 		}
-		return p.shorten(a, e, -units, clampMoment(at), now)
+		return a // a counter that another sale has now
 	}
 	return a
 }
