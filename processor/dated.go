@@ -1,6 +1,8 @@
 package processor
 
 import (
+	"slices"
+
 	"tillgate/ledger"
 	"tillgate/processor/program"
 	"tillgate/protocol"
@@ -111,6 +113,32 @@ func (t *Task) wakeAfterSale(op *ledger.Operation, a *ledger.Account) {
 	if next != ledger.WakeNever && (a.Wake == 0 || next < a.Wake) {
 		op.Wake = next
 	}
+}
+
+// wakeAfterReturn schedules the end of an absence when the newest purchase
+// changes by what comes back, or is booked again: a is the account before it.
+// The date may lie before the one that is scheduled, where the older purchase was
+// booked later, or the account was looked at in between.
+func (t *Task) wakeAfterReturn(op *ledger.Operation, a *ledger.Account) error {
+	if !t.s.dated(op.Merchant, t.when.now) {
+		return nil
+	}
+	after := ledger.Account{
+		ID: a.ID, Purchases: a.Purchases, FirstPurchase: a.FirstPurchase, LastPurchase: a.LastPurchase,
+		Lifetime: a.Lifetime, Days: slices.Clone(a.Days),
+	}
+	if err := ledger.Apply(&after, &ledger.Operation{
+		Kind: op.Kind, Undoes: op.Undoes, Account: a.ID, Time: op.Time, At: op.At, Offset: op.Offset,
+		Spent: op.Spent, Purchase: op.Purchase,
+	}); err != nil {
+		return err
+	}
+	f := program.Facts{LastPurchase: after.LastPurchase}
+	next := t.s.nextWake(op.Merchant, &f, t.when.now)
+	if next != ledger.WakeNever && (a.Wake == 0 || next < a.Wake) {
+		op.Wake = next
+	}
+	return nil
 }
 
 // schedule fills the Wake of a record after which the account is known as the

@@ -187,6 +187,11 @@ func (t *Task) undoSale(tx *ledger.Tx, s *ledger.Sale, op *ledger.Operation) err
 	}
 	op.Spent = ledger.DaySum{Day: s.Day, Spent: -op.Payable}
 	op.Purchase = whole
+	if whole {
+		if err := t.wakeAfterReturn(op, a); err != nil {
+			return err
+		}
+	}
 	t.month(op, a)
 	p := &t.purse
 	p.load(a, tx.Now(), 0)

@@ -272,6 +272,11 @@ func (t *Task) reverseReturn(tx *ledger.Tx) error {
 	t.purse.settle(op)
 	t.assign(op, a, sale.At)
 	t.month(op, a)
+	if op.Purchase {
+		if err := t.wakeAfterReturn(op, a); err != nil {
+			return err
+		}
+	}
 	return t.record(tx)
 }
 
