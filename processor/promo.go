@@ -246,22 +246,36 @@ func (t *Task) latePromos(tx *ledger.Tx, op *ledger.Operation, a *ledger.Account
 		}
 		if over {
 			op.Flags = append(op.Flags, flagPromoExceeded)
+			if k.tier != "" {
+				k.tier = ""
+				op.Grant, op.GrantUntil = t.promised(t.other.At)
+			}
 			forgo(op, k, program.PromoKey(op.Merchant, e.Name, e.Series), program.CouponKey(op.Merchant, e.Name, k.coupon))
 		}
 	}
 	return nil
 }
 
-// forgo takes out of a late sale what a code would give that others have used
-// up meanwhile: points and tier. A discount is printed and stands, and so does
+// promised is the tier that the codes of a hold give together; at is the hold's
+// moment.
+func (t *Task) promised(at int64) (tier string, until int64) {
+	var given program.Assigned
+	for i := range t.said.promos {
+		k := &t.said.promos[i]
+		if entry, ok := t.version.Program.PromoNamed(k.name, k.series); ok && k.tier != "" {
+			given = t.version.Program.Assign(given, t.version.Program.PromoGives(entry, at), t.when.now)
+		}
+	}
+	return given.Tier, given.Until
+}
+
+// forgo takes out of a late sale the points that a code would give that others
+// have used up meanwhile. A discount is printed and stands, and so does
 // its count.
 func forgo(op *ledger.Operation, k *promoRemark, keys ...uint64) {
 	op.Gifts = slices.DeleteFunc(op.Gifts, func(g ledger.Gift) bool { return g.Rule == k.name })
 	op.Rules = slices.DeleteFunc(op.Rules, func(r ledger.Rule) bool { return r.Name == k.name && r.Discount == 0 })
-	if k.tier != "" {
-		op.Grant, op.GrantUntil = "", 0
-	}
-	k.points, k.tier = 0, ""
+	k.points = 0
 	if k.discount > 0 {
 		return
 	}

@@ -129,6 +129,28 @@ func (p *Program) PromoEntry(entry int) Promo {
 // Series are the places of the entries with coupons; not to be changed.
 func (p *Program) Series() []int { return p.series }
 
+// CodeTier is a tier that a promo code gives: Name and Series are its entry.
+type CodeTier struct {
+	Name   string
+	Series bool
+	Coupon int64
+	Gives  Assigned
+}
+
+// PromoGives is the tier that an entry gives with a purchase of a moment, unix
+// ns; the zero value for none.
+func (p *Program) PromoGives(entry int, at int64) Assigned {
+	e := &p.promos[entry]
+	if e.tier < 0 {
+		return Assigned{}
+	}
+	return p.promoTier(e, clampMoment(at), &almanac{zone: p.zone})
+}
+
+func (p *Program) promoTier(e *promo, at int64, days *almanac) Assigned {
+	return Assigned{p.tiers.levels[e.tier].name, e.tierFor.until(at, days)}
+}
+
 // PromoNamed finds an entry by its name: a code as it is written, or a series.
 func (p *Program) PromoNamed(name string, series bool) (entry int, ok bool) {
 	for i := range p.promos {
@@ -232,7 +254,7 @@ func (j *judge) lifts(e *promo) bool {
 }
 
 func (j *judge) tierOf(e *promo) Assigned {
-	return Assigned{j.p.tiers.levels[e.tier].name, e.tierFor.until(j.at, &j.home)}
+	return j.p.promoTier(e, j.at, &j.home)
 }
 
 // carried reports whether the request carries any of some codes that can be
