@@ -54,6 +54,28 @@ func (s *Switch) Codes(op *ledger.Operation, p *program.Program, uses []program.
 	return uses
 }
 
+// Tiers appends the tiers that the promo codes of a record have given or, of a
+// hold, promised.
+func (s *Switch) Tiers(op *ledger.Operation, tiers []program.CodeTier) []program.CodeTier {
+	var h holdData
+	if len(op.Data) == 0 || op.Data[0]&saidFollows == 0 || decodeHoldData(op.Data, &h) != nil {
+		return tiers
+	}
+	v, ok := s.programs.number(op.Merchant, op.Program, op.At)
+	for i := range h.said.promos {
+		k := &h.said.promos[i]
+		if k.refused != "" || k.tier == "" || !ok {
+			continue
+		}
+		if entry, known := v.Program.PromoNamed(k.name, k.series); known {
+			tiers = append(tiers, program.CodeTier{
+				Name: k.name, Series: k.series, Coupon: k.coupon, Gives: v.Program.PromoGives(entry, op.At),
+			})
+		}
+	}
+	return tiers
+}
+
 // Person is what rules may ask of a member's profile: month and day of the
 // birthday, 0 where it isn't known, and tags.
 func (s *Switch) Person(id ledger.AccountID) (month, day uint8, tags []string) {

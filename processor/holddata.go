@@ -9,7 +9,8 @@ import (
 )
 
 // holdData is what a hold's record keeps beside its figures (Operation.Data of
-// authorizations, amendments, accruals and redemptions), version 1:
+// authorizations, amendments, accruals and redemptions, and of registrations
+// with a promo code), version 1:
 //
 //	offset  size  what
 //	0       1     1

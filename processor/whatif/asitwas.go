@@ -61,8 +61,10 @@ func (r *replay) take(p points, part ledger.LotPart) {
 func (r *replay) beside() *ledger.Operation {
 	op := &r.mine
 	lots, pins := op.Lots[:0], op.Pins[:0]
+	counts := append(op.Counts[:0], r.op.Counts...) // a list of its own: the draft's next record is written into it
 	*op = r.op
 	op.Lots, op.Pins, op.Owed, op.Extend = lots, pins, 0, 0
+	op.Counts = counts
 	op.Hold, op.Drop, op.HoldUntil = 0, 0, 0
 	return op
 }
@@ -78,7 +80,7 @@ func (r *replay) recall(m *member) {
 		_, _, more := r.shop.Promised(op)
 		s.open, s.more = true, append(s.more, more...)
 		s.rules = append(s.rules, op.Rules...)
-		s.beside.recorded(op)
+		r.recorded(&s.beside)
 	case ledger.KindConfirm, ledger.KindAccrue, ledger.KindRedeem:
 		id := op.ID
 		if op.Kind == ledger.KindConfirm {
@@ -88,7 +90,7 @@ func (r *replay) recall(m *member) {
 		s.real, s.draft, s.own, s.booked = figuresOf(op), figuresOf(op), op.EarnedLot, true
 		s.at = op.At
 		s.pins = append(s.pins, op.Pins...)
-		s.beside.recorded(op)
+		r.recorded(&s.beside)
 	case ledger.KindVoid:
 		m.forget(op.Parent)
 	case ledger.KindReturn:

@@ -81,6 +81,9 @@ func (r *replay) giveBack(m *member) error {
 		mine.Purchase, mine.Spent, mine.Counts = false, ledger.DaySum{}, mine.Counts[:0]
 	} else {
 		r.assign(m.draft, s.at)
+		if whole {
+			r.endGranted(m.draft, s)
+		}
 		r.month(m.draft)
 	}
 	return ledger.Apply(m.draft, mine)
@@ -213,6 +216,9 @@ func (r *replay) takeAgain(m *member) error {
 	mine.Spent = ledger.DaySum{Day: op.Spent.Day, Spent: u.f.payable}
 	r.countAgain(s, u, again)
 	s.beside.again(op)
+	if again {
+		r.grantAgain(s)
+	}
 	r.assign(m.draft, s.at)
 	r.month(m.draft)
 	*u = undo{}

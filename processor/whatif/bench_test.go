@@ -59,6 +59,9 @@ func (n nowhere) Person(ledger.AccountID) (uint8, uint8, []string)   { return 0,
 func (n nowhere) Codes(_ *ledger.Operation, _ *program.Program, uses []program.PromoUse) []program.PromoUse {
 	return uses
 }
+func (n nowhere) Tiers(_ *ledger.Operation, tiers []program.CodeTier) []program.CodeTier {
+	return tiers
+}
 func (n nowhere) Versions(string) program.Versions { return n.versions }
 func (n nowhere) Promised(*ledger.Operation) (protocol.IdentifierKind, bool, []ledger.LotPart) {
 	return protocol.ByCard, false, nil

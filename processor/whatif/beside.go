@@ -14,10 +14,18 @@ type beside struct {
 	counts     []ledger.CountChange
 	gifts      []ledger.Gift
 	rewards    []reward
-	units      []unit // of the lines, if something belongs to one
-	grant      string
+	units      []unit     // of the lines, if something belongs to one
+	tiers      []codeTier // what its promo codes give
+	grant      string     // the tier that codes promise; once it is booked, the one that it assigned
 	grantUntil int64
 	lost       lost
+}
+
+// codeTier is a tier that a promo code gives: code are its counters, which tell
+// it from others.
+type codeTier struct {
+	code  [2]uint64
+	gives program.Assigned
 }
 
 // lost is what a sale does not have again since a return of it was undone: it
@@ -82,7 +90,7 @@ func (l unit) gone(points int64) int64 {
 
 // empty keeps the room of the lists.
 func (b *beside) empty() beside {
-	return beside{counts: b.counts[:0], gifts: b.gifts[:0], rewards: b.rewards[:0], units: b.units[:0]}
+	return beside{counts: b.counts[:0], gifts: b.gifts[:0], rewards: b.rewards[:0], units: b.units[:0], tiers: b.tiers[:0]}
 }
 
 // decided takes over what the decision says beside its figures.
@@ -99,6 +107,13 @@ func (r *replay) decided(s *sale) {
 			b.rewards = append(b.rewards, reward{points: w.Lot.Points, fixed: w.Fixed})
 		}
 	}
+	for i, x := range d.Promo {
+		if x.Tier != "" {
+			u := &r.facts.Promos[i]
+			e := r.q.Draft.PromoEntry(u.Entry)
+			b.tiers = append(b.tiers, codeTier{r.keys(e.Name, e.Series, u.Coupon), r.q.Draft.PromoGives(u.Entry, r.op.At)})
+		}
+	}
 	b.grant, b.grantUntil = d.Grant, d.GrantUntil
 	b.lines(&r.op)
 }
@@ -110,11 +125,15 @@ func countOf(c program.CountChange) ledger.CountChange {
 }
 
 // recorded takes over what a real record says beside its figures.
-func (b *beside) recorded(op *ledger.Operation) {
+func (r *replay) recorded(b *beside) {
+	op := &r.op
 	b.counts = append(b.counts, op.Counts...)
 	b.gifts = append(b.gifts, op.Gifts...)
 	for _, w := range op.Rewards {
 		b.rewards = append(b.rewards, reward{points: w.Part.Points, fixed: w.Fixed})
+	}
+	for _, t := range r.shop.Tiers(op, nil) {
+		b.tiers = append(b.tiers, codeTier{r.keys(t.Name, t.Series, t.Coupon), t.Gives})
 	}
 	b.grant, b.grantUntil = op.Grant, op.GrantUntil
 	b.lines(op)

@@ -65,7 +65,7 @@ func (r *replay) fall(m *member, at int64) error {
 	if err := r.give(a, at, at); err != nil {
 		return err
 	}
-	r.schedule(m, at)
+	r.schedule(m, at, false)
 	return nil
 }
 
@@ -77,20 +77,16 @@ func (r *replay) dates(f *program.Facts, m *member, now int64) {
 }
 
 // schedule notes when the draft wants to look at the account again: the first
-// date of its events after a moment.
-func (r *replay) schedule(m *member, after int64) {
+// date of its events after a moment. With early a date that is there already and
+// has become too early stays, because the purchase may come back.
+func (r *replay) schedule(m *member, after int64, early bool) {
 	if !r.q.Draft.Dated() {
 		return
 	}
 	r.dates(&r.facts, m, after)
 	next := r.q.Draft.NextDate(&r.facts, after)
-	switch r.op.Kind {
-	case ledger.KindConfirm, ledger.KindAccrue, ledger.KindRedeem, ledger.KindEvent:
-		// As in the switch: a date that has become too early stays, because the
-		// purchase may come back.
-		if was := m.draft.Wake; was > after && (next == 0 || was < next) {
-			return
-		}
+	if was := m.draft.Wake; early && was > after && (next == 0 || was < next) {
+		return
 	}
 	m.draft.Wake = next
 }

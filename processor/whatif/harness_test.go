@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"strconv"
 	"sync/atomic"
-	"testing"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -14,23 +13,34 @@ import (
 
 	"tillgate/ledger"
 	"tillgate/processor"
+	"tillgate/processor/program"
 	"tillgate/processor/whatif"
 	"tillgate/protocol"
 )
 
+// tester is what a shop asks of its test, which may be one case of a property.
+type tester interface {
+	require.TestingT
+	Helper()
+	Cleanup(fn func())
+}
+
 // shop is a switch over a ledger in memory, with a clock that a test moves.
 type shop struct {
-	t      testing.TB
+	t      tester
 	ledger *ledger.Ledger
 	s      *processor.Switch
 	clock  atomic.Int64
 	keys   int
 }
 
+// merchant is whose members they are.
+const merchant = "bakery"
+
 // monday is when tests begin.
 var monday = time.Date(2026, 11, 16, 9, 0, 0, 0, time.FixedZone("", 5*3600))
 
-func openShop(t testing.TB, document string) *shop {
+func openShop(t tester, document string) *shop {
 	s := &shop{t: t}
 	s.clock.Store(monday.UnixNano())
 	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
@@ -92,18 +102,19 @@ func (s *shop) request(call protocol.Call) protocol.Request {
 	s.keys++
 	return protocol.Request{
 		Call: call, Terminal: "T1", Store: "S1", Cashier: "C7", Channel: "store",
-		Caller: protocol.Caller{Role: protocol.RoleAny},
+		Caller: protocol.Caller{Role: protocol.RoleAny, Merchant: merchant},
 		Key:    "key-" + strconv.Itoa(s.keys), Hash: [16]byte{byte(s.keys), byte(s.keys >> 8), byte(s.keys >> 16)},
 	}
 }
 
-// enrol registers a member and returns the id.
-func (s *shop) enrol() string {
+// enrol registers a member and returns the id; code is the promo code that the
+// member comes with, "" for none.
+func (s *shop) enrol(code string) string {
 	s.t.Helper()
 	r := s.request(protocol.CallCreateMember)
 	phone := "+7701" + strconv.Itoa(1000000+s.keys)
 	birthday := []string{"1990-11-18", "1985-12-03", "2000-02-29"}[s.keys%3]
-	r.Profile = &protocol.Profile{Phone: &phone, Birthday: &birthday}
+	r.Profile = &protocol.Profile{Phone: &phone, Birthday: &birthday, PromoCode: code}
 	return s.must(r).Member.ID
 }
 
@@ -189,7 +200,19 @@ func (s *shop) replayWith(o whatif.Options, draft string, from time.Time) *proto
 	return out.WhatIf
 }
 
+// query is a replay of the books from a moment on.
+func (s *shop) query(document string, from time.Time) whatif.Query {
+	s.t.Helper()
+	draft, problems := program.Compile([]byte(document))
+	require.NotNil(s.t, draft, problems)
+	q := whatif.Query{Merchant: merchant, Draft: draft, Document: []byte(document), To: s.clock.Load() + 1}
+	if !from.IsZero() {
+		q.From = from.UnixNano()
+	}
+	return q
+}
+
 // asking is a request for a replay of everything.
 func asking(draft string) *protocol.Request {
-	return &protocol.Request{Call: protocol.CallWhatIf, Document: []byte(draft)}
+	return &protocol.Request{Call: protocol.CallWhatIf, Document: []byte(draft), Caller: protocol.Caller{Merchant: merchant}}
 }

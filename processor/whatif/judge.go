@@ -50,6 +50,7 @@ func (r *replay) receipt(op *ledger.Operation, wish int64) {
 	lines := q.Lines[:0]
 	q.Terminal, q.Store, q.Cashier, q.Channel = op.Terminal, op.Store, op.Cashier, op.Channel
 	q.Total, q.HasBasket = op.Total, true
+	q.Caller.Merchant = r.q.Merchant // counters of promo codes go by it
 	q.Redeem = protocol.Redeem{}
 	q.Offline, q.Printed = op.Offline && op.Kind == ledger.KindAccrue, protocol.Printed{}
 	if q.Offline && slices.ContainsFunc(op.Rules, func(x ledger.Rule) bool { return x.Name == program.RulePrinted }) {

@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"tillgate/ledger"
+	"tillgate/processor/whatif"
 	"tillgate/protocol"
 )
 
@@ -106,47 +107,56 @@ func TestTheSameProgrammeGivesTheRealFigures(t *testing.T) {
 	for name, document := range inForce {
 		t.Run(name, func(t *testing.T) {
 			rapid.Check(t, func(rt *rapid.T) {
-				s := openShop(t, document)
-				w := &week{shop: s, rt: rt}
-				for range rapid.IntRange(1, 4).Draw(rt, "members") {
-					w.members = append(w.members, s.enrol())
-				}
-				from := time.Time{}
-				steps := rapid.IntRange(1, 60).Draw(rt, "steps")
-				middle := rapid.IntRange(0, 2*steps).Draw(rt, "middle")
-				for i := range steps {
-					if i == middle {
-						s.later(time.Second)
-						from = time.Unix(0, s.clock.Load())
-					}
-					w.step()
-				}
-				s.delivered()
-				s.later(time.Second) // the ledger's time is ahead of a clock that stands
-				for _, m := range w.members {
-					s.settle(m)
-				}
-				got := s.replay(document, from)
-				w.compare(got, from.IsZero())
-				if got.Guessed.Forgotten > 0 {
-					return // somebody bought more than a replay remembers: what came back of it is guessed
-				}
-				require.Equal(rt, got.Real, got.Draft)
-				for _, r := range got.Rules {
-					require.Equal(rt, r.Real, r.Draft, r.Rule)
-				}
-				require.Zero(rt, got.Guessed.Declined)
-				require.Zero(rt, got.Receipts.Better+got.Receipts.Worse+got.Members.Better+got.Members.Worse)
-				w.compare(got, from.IsZero())
+				w := &week{rt: rt, shop: openShop(rt, document), codes: []string{"SUMMER", "five", "FIVE", "NONE"}, events: []string{"review", "visit"}}
+				w.agree(document)
 			})
 		})
 	}
+}
+
+// agree plays a week under a programme and holds a replay under the same to
+// what really happened.
+func (w *week) agree(document string) {
+	for range w.draw("members", 1, 4) {
+		w.enrols()
+	}
+	from := time.Time{}
+	steps := w.draw("steps", 1, 60)
+	middle := w.draw("middle", 0, 2*steps)
+	for i := range steps {
+		if i == middle {
+			w.later(time.Second)
+			from = time.Unix(0, w.clock.Load())
+		}
+		w.step()
+	}
+	w.delivered()
+	w.later(time.Second) // the ledger's time is ahead of a clock that stands
+	for _, m := range w.members {
+		w.settle(m)
+	}
+	got := w.replay(document, from)
+	w.compare(got, from.IsZero())
+	if got.Guessed.Forgotten > 0 {
+		return // somebody bought more than a replay remembers: what came back of it is guessed
+	}
+	require.Equal(w.rt, got.Real, got.Draft)
+	for _, r := range got.Rules {
+		require.Equal(w.rt, r.Real, r.Draft, r.Rule)
+	}
+	require.Zero(w.rt, got.Guessed.Declined)
+	require.Zero(w.rt, got.Receipts.Better+got.Receipts.Worse+got.Members.Better+got.Members.Worse)
+	apart, err := whatif.Apart(w.ledger, w.s, w.query(document, from))
+	require.NoError(w.rt, err)
+	require.Empty(w.rt, apart)
 }
 
 // week is random traffic.
 type week struct {
 	*shop
 	rt                  *rapid.T
+	codes               []string // that customers type
+	events              []string // that clients tell of
 	members             []string
 	holds, sales        []string
 	reversible          []string // keys
@@ -188,7 +198,10 @@ func (w *week) buy(call protocol.Call) protocol.Request {
 	r.Member = protocol.Identifier{Kind: protocol.ByID, Value: member}
 	w.basket(&r)
 	if w.draw("code", 0, 3) == 0 {
-		r.PromoCodes = [][]string{{"SUMMER"}, {"five", "SUMMER"}, {"NONE"}, {"FIVE", "FIVE"}}[w.draw("codes", 0, 3)]
+		for range w.draw("codes", 1, 3) {
+			code, _ := w.pick(w.codes)
+			r.PromoCodes = append(r.PromoCodes, code)
+		}
 	}
 	if call != protocol.CallAccrue && w.draw("spends", 0, 2) > 0 {
 		r.Redeem = protocol.Redeem{Mode: protocol.RedeemPoints, Points: w.draw("points", 1, 20_000), Partial: true}
@@ -304,16 +317,26 @@ func (w *week) reverse() {
 	w.ask(r)
 }
 
+// enrols registers one more member, perhaps with a promo code.
+func (w *week) enrols() {
+	code := ""
+	if w.draw("comes with a code", 0, 3) == 0 {
+		code, _ = w.pick(w.codes)
+	}
+	w.members = append(w.members, w.enrol(code))
+}
+
 // other is what programmes have no say in.
 func (w *week) other() {
 	member, _ := w.pick(w.members)
 	switch w.draw("other", 0, 5) {
 	case 4:
 		r := w.request(protocol.CallMemberEvent)
-		r.Target, r.Event = member, []string{"review", "visit"}[w.draw("event", 0, 1)]
+		r.Target = member
+		r.Event, _ = w.pick(w.events)
 		w.ask(r)
 	case 5:
-		w.members = append(w.members, w.enrol())
+		w.enrols()
 	case 0:
 		r := w.request(protocol.CallAdjust)
 		r.Target, r.Points, r.Reason = member, w.draw("by hand", -3000, 3000), "test"
@@ -326,8 +349,10 @@ func (w *week) other() {
 		}
 	case 2:
 		r := w.request(protocol.CallSetTier)
-		r.Target, r.Tier = member, "Gold"
-		r.Until = protocol.Time{Unix: w.clock.Load() + w.draw("days", 1, 3)*24*int64(time.Hour), Set: true}
+		r.Target, r.Tier = member, []string{"Gold", "Silver"}[w.draw("tier", 0, 1)]
+		if days := w.draw("days", 0, 3); days > 0 { // else without an end
+			r.Until = protocol.Time{Unix: w.clock.Load() + days*24*int64(time.Hour), Set: true}
+		}
 		w.ask(r)
 	default:
 		if len(w.members) > 1 {

@@ -33,6 +33,8 @@ type Shop interface {
 	Describe(merchant string, line *protocol.Line)
 	// Codes appends the promo codes of a record that a programme knows too.
 	Codes(op *ledger.Operation, p *program.Program, uses []program.PromoUse) []program.PromoUse
+	// Tiers appends the tiers that the promo codes of a record have given.
+	Tiers(op *ledger.Operation, tiers []program.CodeTier) []program.CodeTier
 	// Person is what rules may ask of a member's profile as it is now: the day
 	// of the birthday, 0 where it isn't known, and tags.
 	Person(id ledger.AccountID) (month, day uint8, tags []string)
@@ -197,8 +199,8 @@ func (r *replay) record(record []byte) (over bool, err error) {
 		if err := r.both(m, when); err != nil {
 			return false, r.refused(m, err)
 		}
-		if dates(op.Kind) {
-			r.schedule(m, when)
+		if dates, early := dates(op); dates {
+			r.schedule(m, when, early)
 		}
 	}
 	return false, ledger.Apply(&m.real, op)
@@ -216,15 +218,18 @@ func (r *replay) refused(m *member, err error) error {
 	return ledger.Apply(&m.real, &r.op)
 }
 
-// dates reports whether records of a kind change when the next dated event is,
-// as they do in the switch.
-func dates(k ledger.Kind) bool {
-	switch k {
-	case ledger.KindConfirm, ledger.KindAccrue, ledger.KindRedeem,
-		ledger.KindEnrol, ledger.KindRegister, ledger.KindEvent, ledger.KindProfile:
-		return true
+// dates reports whether a record changes when the next dated event is, as it
+// does in the switch, and whether an earlier date stays all the same.
+func dates(op *ledger.Operation) (changes, early bool) {
+	switch op.Kind {
+	case ledger.KindReturn, ledger.KindReverse:
+		return op.Purchase, true
+	case ledger.KindConfirm, ledger.KindAccrue, ledger.KindRedeem, ledger.KindEvent:
+		return true, true
+	case ledger.KindEnrol, ledger.KindRegister, ledger.KindProfile:
+		return true, false
 	}
-	return false
+	return false, false
 }
 
 // plainDue reports whether a record only says that time has passed.
@@ -317,7 +322,7 @@ func (r *replay) both(m *member, when int64) error {
 func (r *replay) fork(m *member) {
 	if m.draft == nil {
 		m.fork()
-		r.schedule(m, max(m.draft.Through, r.q.From-1))
+		r.schedule(m, max(m.draft.Through, r.q.From-1), true)
 	}
 }
 

@@ -18,7 +18,7 @@ import (
 // are left out and counted, because what they owned is not known.
 func TestWhatIsDroppedIsNotReplayed(t *testing.T) {
 	s := openShop(t, current)
-	old := s.enrol()
+	old := s.enrol("")
 	s.must(s.sale(protocol.CallAccrue, old, 0, line("1", "coffee", 100_000)))
 	at, err := ledger.ParseAccountID(old)
 	require.NoError(t, err)
@@ -30,7 +30,7 @@ func TestWhatIsDroppedIsNotReplayed(t *testing.T) {
 	}, 20*time.Second, 10*time.Millisecond)
 	s.later(time.Hour)
 	since := time.Unix(0, s.clock.Load())
-	fresh := s.enrol()
+	fresh := s.enrol("")
 	for _, who := range []string{old, fresh} {
 		s.must(s.sale(protocol.CallAccrue, who, 0, line("1", "coffee", 100_000)))
 	}

@@ -53,7 +53,7 @@ redeem: {with: [code, card], cap: 20}
 // 50 + 70 − 50 + 50 − 70 = 50.00. Dana has 220.00; under the draft 115.00.
 func bakeryWeek(t *testing.T) *shop {
 	s := openShop(t, current)
-	aigul, dana := s.enrol(), s.enrol()
+	aigul, dana := s.enrol(""), s.enrol("")
 	day := func() { s.later(24 * time.Hour) }
 	s.must(s.sale(protocol.CallAccrue, aigul, 0, line("1", "coffee", 100_000)))
 	day()
@@ -152,7 +152,7 @@ earn: {rules: [{name: base, give: {percent: 10}}]}
 // many pay for what was paid with points.
 func TestAWishIsWorthTheSameMoney(t *testing.T) {
 	s := openShop(t, current)
-	who := s.enrol()
+	who := s.enrol("")
 	s.must(s.sale(protocol.CallAccrue, who, 0, line("1", "coffee", 100_000)))
 	s.must(s.sale(protocol.CallRedeem, who, 4_000, line("1", "coffee", 10_000)))
 	s.later(time.Second)
@@ -173,7 +173,7 @@ redeem: {with: [card], cap: 100}
 func TestSlicesMakeNoDifference(t *testing.T) {
 	s := openShop(t, current)
 	for range 20 {
-		who := s.enrol()
+		who := s.enrol("")
 		s.must(s.sale(protocol.CallAccrue, who, 0, line("1", "cake", 100_000)))
 		s.must(s.sale(protocol.CallRedeem, who, 1_000, line("1", "pastry", 10_000)))
 	}

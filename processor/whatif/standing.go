@@ -25,6 +25,7 @@ func (r *replay) stand(a *ledger.Account, s *sale) {
 	mine.Grant, mine.GrantUntil = s.beside.grant, s.beside.grantUntil
 	r.month(a)
 	r.assign(a, op.At)
+	s.beside.grant, s.beside.grantUntil = mine.Grant, mine.GrantUntil
 }
 
 // month notes the sum with which the month began, in the first record of a
@@ -100,6 +101,7 @@ func (r *replay) dropCodes(s *sale) {
 		b.gifts = slices.DeleteFunc(b.gifts, func(g ledger.Gift) bool { return g.Rule == name })
 		b.counts = slices.DeleteFunc(b.counts, func(c ledger.CountChange) bool { return slices.Contains(keys[:], c.Key) })
 		s.rules = slices.DeleteFunc(s.rules, func(x ledger.Rule) bool { return x.Name == name && x.Discount == 0 })
+		r.dropTier(b, keys)
 	})
 }
 
@@ -108,9 +110,14 @@ func (r *replay) usedUp(fn func(name string, keys [2]uint64)) {
 	for _, u := range r.shop.Codes(&r.op, r.q.Draft, nil) {
 		if u.Refused == program.PromoUsedUp {
 			e := r.q.Draft.PromoEntry(u.Entry)
-			fn(e.Name, [2]uint64{program.PromoKey(r.q.Merchant, e.Name, e.Series), program.CouponKey(r.q.Merchant, e.Name, u.Coupon)})
+			fn(e.Name, r.keys(e.Name, e.Series, u.Coupon))
 		}
 	}
+}
+
+// keys are the counters of a promo code.
+func (r *replay) keys(name string, series bool, coupon int64) [2]uint64 {
+	return [2]uint64{program.PromoKey(r.q.Merchant, name, series), program.CouponKey(r.q.Merchant, name, coupon)}
 }
 
 // loses finds what a sale does not have again when a return of it is undone: the
