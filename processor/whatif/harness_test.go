@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"tillgate/ledger"
@@ -48,7 +49,7 @@ func openShop(t tester, document string) *shop {
 	s.ledger, err = ledger.Open("data", ledger.Options{
 		FS: vfs.NewMem(), Partitions: 4, Shards: 2, Clock: s.clock.Load, MinFreeDisk: -1, Logger: quiet,
 		CacheBytes: 1 << 20, MemTableBytes: 1 << 20, DupFilterBytes: 64 << 10,
-		Fatal: func(err error) { t.Errorf("the ledger has failed: %v", err) },
+		Fatal: func(err error) { assert.NoError(t, err, "the ledger has failed") },
 	})
 	require.NoError(t, err)
 	s.s, err = processor.New(s.ledger, processor.Options{Clock: s.clock.Load, Logger: quiet})
