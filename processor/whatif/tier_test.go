@@ -132,3 +132,43 @@ func TestACodeAtTheRegistration(t *testing.T) {
 	require.EqualValues(t, 20_000, w.Draft.Earned, "Gold from the registration on")
 	require.Equal(t, s.replay(pointsByCode, time.Time{}).Real, w.Real)
 }
+
+// TestALateCodeThatOthersHaveUsedUp: of two codes on a hold that is confirmed
+// late another member has had the one; the other gives its tier under the draft,
+// too. Aigul is Silver then and Berik Gold.
+func TestALateCodeThatOthersHaveUsedUp(t *testing.T) {
+	const twoTiers = `
+program: two tiers
+currency: KZT
+timezone: Asia/Almaty
+tiers: {levels: [{name: Base}, {name: Silver, from: 50000}, {name: Gold, from: 100000}]}
+earn:
+  rules:
+    - {name: base, give: {percent: 10}}
+    - {name: silver, when: {tier: [Silver]}, give: {percent: 15}}
+    - {name: gold, when: {tier: [Gold]}, give: {percent: 20}}
+promo_codes:
+  - {code: GOLD, give: {tier: Gold, for: 30d}, limit: 1}
+  - {code: SILVER, give: {tier: Silver, for: 90d}}
+`
+	s := openShop(t, twoTiers)
+	aigul, berik := s.enrol(""), s.enrol("")
+	r := s.sale(protocol.CallAuthorize, aigul, 0, line("1", "coffee", 100_000))
+	r.PromoCodes = []string{"GOLD", "SILVER"}
+	hold := s.must(r).ID
+	s.later(24 * time.Hour)
+	s.settle(aigul)
+	r = s.sale(protocol.CallAccrue, berik, 0, line("1", "coffee", 100_000))
+	r.PromoCodes = []string{"GOLD"}
+	s.must(r)
+	confirm := s.request(protocol.CallConfirm)
+	confirm.Target = hold
+	s.must(confirm)
+	for _, who := range []string{aigul, berik} {
+		s.must(s.sale(protocol.CallAccrue, who, 0, line("1", "coffee", 10_000)))
+	}
+	s.later(time.Second)
+	w := s.replay(twoTiers, time.Time{})
+	require.EqualValues(t, 10_000+10_000+1_500+2_000, w.Real.Earned)
+	require.Equal(t, w.Real, w.Draft)
+}
