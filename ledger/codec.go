@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/bits"
 	"sync"
 )
 
@@ -135,7 +136,7 @@ func (c *coder) fail(why string) {
 	if c.err == nil {
 		c.err = fmt.Errorf("%w: %s at byte %d", ErrCorrupt, why, c.pos)
 	}
-	c.pos = len(c.buf)
+	c.pos, c.mask = len(c.buf), 0
 }
 
 // has visits the presence of an optional field: present tells a writer
@@ -144,7 +145,7 @@ func (c *coder) has(present bool) bool {
 	bit := uint64(1) << c.bit
 	c.bit++
 	if c.reading {
-		return c.mask&bit != 0 && c.err == nil
+		return c.mask&bit != 0 // nothing is present any more after a failure
 	}
 	if present {
 		c.mask |= bit
@@ -169,7 +170,7 @@ func (c *coder) uvarint(v *uint64) {
 		c.pos++
 		return
 	}
-	x, n := binary.Uvarint(c.buf[c.pos:])
+	x, n := uvarint(c.buf[c.pos:])
 	if n <= 0 || (n > 1 && c.buf[c.pos+n-1] == 0) {
 		c.fail("a malformed number")
 		*v = 0
@@ -177,6 +178,24 @@ func (c *coder) uvarint(v *uint64) {
 	}
 	c.pos += n
 	*v = x
+}
+
+// uvarint is [binary.Uvarint], in one go for numbers of up to eight bytes that
+// don't stand at a record's very end: the bytes' sevens of bits are drawn
+// together by twos, fours and eights.
+func uvarint(b []byte) (uint64, int) {
+	const more = 0x8080808080808080
+	if len(b) >= 8 {
+		x := binary.LittleEndian.Uint64(b)
+		if last := ^x & more; last != 0 {
+			x &= last ^ (last - 1) // up to the first byte that is the last
+			x = x&0x007f007f007f007f | x&0x7f007f007f007f00>>1
+			x = x&0x00003fff00003fff | x&0x3fff00003fff0000>>2
+			x = x&0x000000000fffffff | x&0x0fffffff00000000>>4
+			return x, (bits.TrailingZeros64(last) + 1) / 8
+		}
+	}
+	return binary.Uvarint(b)
 }
 
 func (c *coder) int64(v *int64) {

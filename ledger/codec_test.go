@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/hex"
 	"flag"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 )
 
 // update writes the golden files of records anew:
@@ -303,4 +305,26 @@ func TestErrorsOfRecordsShowNoneOfTheirBytes(t *testing.T) {
 	err := DecodeOperation(rec, &Operation{})
 	require.ErrorIs(t, err, ErrCorrupt)
 	require.False(t, strings.Contains(err.Error(), "coffee") || strings.Contains(err.Error(), "secret"))
+}
+
+// TestUvarint holds the quick way to the library's: whatever the bytes, and
+// wherever in a record they stand.
+func TestUvarint(t *testing.T) {
+	check := func(t require.TestingT, b []byte) {
+		want, wantN := binary.Uvarint(b)
+		got, n := uvarint(b)
+		require.Equal(t, want, got, "% x", b)
+		require.Equal(t, wantN, n, "% x", b)
+	}
+	for bit := range 64 {
+		for _, v := range []uint64{1 << bit, 1<<bit - 1, ^uint64(0) >> bit} {
+			b := binary.AppendUvarint(nil, v)
+			check(t, b)
+			check(t, append(b, 0xff, 0x80, 0, 1, 2, 3, 4, 5))
+		}
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		one := rapid.OneOf(rapid.Byte(), rapid.ByteRange(0x80, 0xff), rapid.Just(byte(0)))
+		check(t, rapid.SliceOfN(one, 0, 14).Draw(t, "bytes"))
+	})
 }
