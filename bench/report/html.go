@@ -20,6 +20,9 @@ func (r *Report) HTML(w io.Writer) error {
 	b.add(`<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">`)
 	b.add(`<title>tillbench</title><style>` + style + `</style><main><h1>tillbench</h1>`)
 	b.facts(r)
+	if r.Unproved != "" {
+		b.add(`<div class="card failed"><b>Unproved.</b> The run ended before its books were proved, so these figures prove nothing: ` + html.EscapeString(r.Unproved) + `</div>`)
+	}
 	for _, f := range r.Failures {
 		b.add(`<div class="card failed"><b>The run failed.</b> ` + html.EscapeString(f) + `</div>`)
 	}

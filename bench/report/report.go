@@ -63,6 +63,9 @@ type Report struct {
 	Goals    []Goal    `json:"goals"`
 	Figures  []*Figure `json:"figures"`
 	Notes    []string  `json:"notes,omitempty"`
+	// Unproved is why the run ended before its books were proved; "" if they
+	// were. What was measured until then is told, and nothing stands behind it.
+	Unproved string `json:"unproved,omitempty"`
 	// Failures are what makes the run worthless, whatever it measured.
 	Failures []string `json:"failures,omitempty"`
 }
@@ -86,8 +89,9 @@ type Machine struct {
 // Load is one kind of load, over all repeats.
 type Load struct {
 	Name        string `json:"name"`
-	Open        bool   `json:"open"` // at a rate of its own
-	Ours        bool   `json:"ours"` // of the server, and not of what it is compared with
+	Open        bool   `json:"open"`                // at a rate of its own
+	Ours        bool   `json:"ours"`                // of the server, and not of what it is compared with
+	Cut         bool   `json:"cut_short,omitempty"` // it was ended before its time: no load like the others
 	Connections int    `json:"connections"`
 	InFlight    int    `json:"in_flight"`
 	Rate        Series `json:"per_second"`
@@ -205,10 +209,18 @@ func (g Goal) Verdict() string {
 // fault of the server or of the measurement.
 const mostBad = 0.001
 
+// Measured reports whether there is anything to tell.
+func (r *Report) Measured() bool {
+	return len(r.Loads)+len(r.Climbs)+len(r.Watches)+len(r.Figures) > 0
+}
+
 // Check adds a failure for each load of whose requests too many were not
-// approved.
+// approved. One that was cut short left some without an answer itself.
 func (r *Report) Check() {
 	for _, l := range r.Loads {
+		if l.Cut {
+			continue
+		}
 		bad := l.Declined + l.Shed + l.Unanswered
 		if all := l.Approved + bad; all > 0 && float64(bad) > mostBad*float64(all) {
 			r.Failures = append(r.Failures, fmt.Sprintf(

@@ -46,6 +46,30 @@ func TestTooManyDeclinesFail(t *testing.T) {
 	require.Contains(t, out.String(), "!!! FAILED: one too many")
 }
 
+// Who ended a load early left some without an answer himself.
+func TestALoadThatWasCutShortFailsNothing(t *testing.T) {
+	r := &Report{Loads: []*Load{{Name: "cut", Cut: true, Approved: 10, Unanswered: 5}}}
+	r.Check()
+	require.Empty(t, r.Failures)
+}
+
+// It is said where a reader begins, and where the table ends.
+func TestWhatIsUnprovedSaysSo(t *testing.T) {
+	require.False(t, (&Report{Unproved: "boom"}).Measured())
+	r := &Report{Unproved: "boom <1>", Loads: []*Load{{Name: "authorize", Rate: Series{50_000}}}}
+	require.True(t, r.Measured())
+	var text, page strings.Builder
+	require.NoError(t, r.Text(&text))
+	require.Regexp(t, `(?s)^tillbench\n\n!!! UNPROVED: [^\n]*: boom <1>\n.*\nauthorize +50,000.*\n!!! UNPROVED: [^\n]*: boom <1>\n$`, text.String())
+	require.NoError(t, r.HTML(&page))
+	require.Contains(t, page.String(), "<b>Unproved.</b>")
+	require.Contains(t, page.String(), "boom &lt;1&gt;")
+	r.Unproved = ""
+	text.Reset()
+	require.NoError(t, r.Text(&text))
+	require.NotContains(t, text.String(), "UNPROVED")
+}
+
 func TestFiguresAreReadable(t *testing.T) {
 	for v, want := range map[float64]string{0: "0", 0.0123: "0.012", 0.456: "0.46", 4.256: "4.26", 45.67: "45.7", 456.7: "457", 1234567: "1,234,567"} {
 		require.Equal(t, want, plain(v))

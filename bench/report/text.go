@@ -12,6 +12,7 @@ func (r *Report) Text(w io.Writer) error {
 	out := &strings.Builder{}
 	m := r.Machine
 	fmt.Fprintf(out, "tillbench\n\n")
+	r.unproved(out)
 	pairs := append([]Pair{
 		{"machine", fmt.Sprintf("%s, %d cores, %s", m.CPU, m.Cores, m.Memory)},
 		{"system", fmt.Sprintf("%s, %s; load average %s before the run", m.Kernel, m.Go, m.Load)},
@@ -32,8 +33,18 @@ func (r *Report) Text(w io.Writer) error {
 	for _, f := range r.Failures {
 		fmt.Fprintf(out, "\n!!! FAILED: %s\n", f)
 	}
-	_, err := io.WriteString(w, out.String())
+	out.WriteString("\n")
+	r.unproved(out)
+	_, err := io.WriteString(w, strings.TrimRight(out.String(), "\n")+"\n")
 	return err
+}
+
+// unproved is said before the figures and behind them: a table is soon taken
+// for what it is not.
+func (r *Report) unproved(out *strings.Builder) {
+	if r.Unproved != "" {
+		fmt.Fprintf(out, "!!! UNPROVED: the run ended before its books were proved, so these figures prove nothing: %s\n\n", r.Unproved)
+	}
 }
 
 func table(out *strings.Builder, rows func(t *tabwriter.Writer)) {

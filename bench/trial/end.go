@@ -113,6 +113,8 @@ func (t *trial) verify(ctx context.Context, s *shop) error {
 	text := strings.TrimSpace(string(said))
 	var exit *exec.ExitError
 	switch {
+	case err != nil && ctx.Err() != nil:
+		return fmt.Errorf("tillgate verify: %w", ctx.Err()) // it was ended, and has found nothing
 	case errors.As(err, &exit):
 		t.fail("tillgate verify: %v:\n%s", err, text)
 	case err != nil:
@@ -211,7 +213,7 @@ func (t *trial) doubts() {
 	if load, err := strconv.ParseFloat(t.rep.Machine.Load, 64); err == nil && load > float64(t.rep.Machine.Cores)/2 {
 		t.note("The machine was busy with other things (load average %.1f): ratios still say something, figures don't.", load)
 	}
-	if m := t.values(syncFigure).Median(); m < memorySync {
+	if m := t.values(syncFigure).Median(); m > 0 && m < memorySync {
 		t.note("A sync that takes %.3f ms reaches no disk: nothing here is durable. Name another directory by --data.", m)
 	}
 }
@@ -243,9 +245,11 @@ func (c *contest) goals() {
 			limit float64
 		}{{"p99", goalP99}, {"p99.9", goalP999}} {
 			s := l.Latency[p.name]
-			goal(p.name+" at half of saturation, "+e.name, "ms", true, p.limit*allowed, s,
-				fmt.Sprintf("%.0f × a sync; nothing but a log at that rate: %.1f ms",
-					s.Median()/syncs.Median(), t.loads[e.load+logSuffix].Latency[p.name].Median()))
+			note := fmt.Sprintf("%.0f × a sync", s.Median()/syncs.Median())
+			if alone := t.loads[e.load+logSuffix]; alone != nil {
+				note += fmt.Sprintf("; nothing but a log at that rate: %.1f ms", alone.Latency[p.name].Median())
+			}
+			goal(p.name+" at half of saturation, "+e.name, "ms", true, p.limit*allowed, s, note)
 		}
 	}
 	goal("throughput, many members ÷ few", "", false, 0.8, t.rates(evenLoad).Over(t.rates(smallLoad)),

@@ -87,6 +87,19 @@ func (t *trial) enter(name string, e edge, open bool, r *load.Result, server, cl
 	return l
 }
 
+// cutSuffix sets a load that was ended before its time apart from those of the
+// same name that were not: no goal may count it.
+const cutSuffix = ", cut short"
+
+// enterCut adds what a load had measured when it was interrupted or a connection
+// broke, if that was anything yet.
+func (t *trial) enterCut(r run, result *load.Result, server, client float64) {
+	if result.Latency.TotalCount() > 0 {
+		l := t.enter(r.name+cutSuffix, r.edge, r.rate > 0, result, server, client)
+		l.Cut, l.Ours = true, r.shop != nil
+	}
+}
+
 // drop takes a load out of the tables again.
 func (t *trial) drop(name string) {
 	delete(t.loads, name)

@@ -23,6 +23,7 @@ type contest struct {
 func (t *trial) measureGoals(ctx context.Context) (err error) {
 	t.settings("authorize: 2 lines, 100.00 points of 1,300.00; holds are voided between measurements")
 	c := &contest{trial: t}
+	defer c.goals() // also of what was measured until it failed
 	if err := c.open(ctx); err != nil {
 		return err
 	}
@@ -51,7 +52,6 @@ func (t *trial) measureGoals(ctx context.Context) (err error) {
 		return err
 	}
 	t.evaluate(ctx)
-	c.goals()
 	return nil
 }
 

@@ -39,6 +39,7 @@ func (t *trial) measureProjection(ctx context.Context) (err error) {
 		report.Pair{Name: "load", Value: fmt.Sprintf("%d requests of a weekday by %d members", t.rowRequests(), rowMembers)},
 		report.Pair{Name: "repeats", Value: fmt.Sprint(t.Repeats)})
 	c := &contest{trial: t}
+	defer c.projectionGoal() // also of what was measured until it failed
 	if c.rows, err = t.recordRows(ctx); err != nil {
 		return err
 	}
@@ -50,7 +51,6 @@ func (t *trial) measureProjection(ctx context.Context) (err error) {
 			return fmt.Errorf("repeat %d: %w", r+1, err)
 		}
 	}
-	c.projectionGoal()
 	return t.proveAll(ctx)
 }
 

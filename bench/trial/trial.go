@@ -30,7 +30,9 @@ type trial struct {
 	all       map[string]*hdrhistogram.Histogram // latencies of a load over all repeats
 }
 
-// Run runs a trial. The report is there also where the trial failed half-way.
+// Run runs a trial. The report is there also where the trial failed half-way or
+// was interrupted: it has what was measured until then, and says that it is
+// unproved.
 func Run(ctx context.Context, o Options) (rep *report.Report, err error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
@@ -57,9 +59,13 @@ func Run(ctx context.Context, o Options) (rep *report.Report, err error) {
 	case Projection:
 		err = t.measureProjection(ctx)
 	}
-	if err == nil {
-		t.doubts()
-		t.rep.Check()
+	t.doubts()
+	t.rep.Check()
+	if err != nil {
+		if ctx.Err() != nil {
+			err = fmt.Errorf("%w: %w", context.Cause(ctx), err)
+		}
+		t.rep.Unproved = err.Error()
 	}
 	return t.rep, errors.Join(err, t.close(err == nil && len(t.rep.Failures) == 0))
 }
@@ -147,10 +153,13 @@ func (t *trial) measure(ctx context.Context, step string, r run) (*load.Result, 
 			t.live("%d/s, p99 %.1f ms", p.Answers, milliseconds(p.P99))
 		},
 	})
+	wall := time.Since(begun).Seconds()
 	if err != nil {
+		if result != nil {
+			t.enterCut(r, result, (cpu(r.pid)-used).Seconds()/wall, result.ClientCPU.Seconds()/wall)
+		}
 		return nil, fmt.Errorf("%s: %w", r.name, err)
 	}
-	wall := time.Since(begun).Seconds()
 	l := t.enter(r.name, r.edge, r.rate > 0, result, (cpu(r.pid)-used).Seconds()/wall, result.ClientCPU.Seconds()/wall)
 	for _, till := range fleet.tills {
 		if l.Why == "" {

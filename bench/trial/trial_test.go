@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/HdrHistogram/hdrhistogram-go"
 	"github.com/stretchr/testify/require"
 
 	"tillgate/bench/load"
@@ -140,6 +141,25 @@ func TestBenchmarkOutputIsRead(t *testing.T) {
 	require.InDeltaSlice(t, []float64{4.253, 1.9995}, []float64(x.values(evaluateFigure)), 1e-9)
 	require.Equal(t, report.Series{3, 0}, x.values(evaluateAllocs))
 	require.Error(t, x.evaluated("PASS\n"))
+}
+
+// What a load had measured when it was cut short stands apart: no goal and no
+// median has it.
+func TestALoadThatIsCutShortStandsApart(t *testing.T) {
+	x := &trial{rep: &report.Report{}, loads: map[string]*report.Load{}, all: map[string]*hdrhistogram.Histogram{}}
+	r := &load.Result{Approved: 3, Unanswered: 2, Elapsed: time.Second, Latency: hdrhistogram.New(1, int64(time.Minute), 3)}
+	x.enterCut(run{name: isoLoad, shop: &shop{}}, r, 0.5, 0.5)
+	require.Empty(t, x.rep.Loads, "it was still warming up")
+	require.NoError(t, r.Latency.RecordValue(int64(time.Millisecond)))
+	x.enterCut(run{name: isoLoad, shop: &shop{}}, r, 0.5, 0.5)
+	require.Empty(t, x.rates(isoLoad))
+	require.Len(t, x.rep.Loads, 1)
+	l := x.rep.Loads[0]
+	require.Equal(t, isoLoad+", cut short", l.Name)
+	require.True(t, l.Cut && l.Ours)
+	require.Equal(t, report.Series{3}, l.Rate)
+	x.rep.Check()
+	require.Empty(t, x.rep.Failures)
 }
 
 // noStore makes no members: what is tested ends before any is asked for.

@@ -42,7 +42,8 @@ projection
 Without --seconds, --repeats and --members goals takes about ten minutes, with
 --quick less than two. A goal that is missed is a result: the exit code is 0.
 It is 1 where it could not be measured, more than 0.1 % of the requests were
-not approved, or the books don't add up; 2 for a wrong call.
+not approved, or the books don't add up; 2 for a wrong call. Who interrupts it is
+told what was measured until then, unproved, with exit code 1.
 
 flags:
 `

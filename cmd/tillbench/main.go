@@ -69,8 +69,14 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 // errWorthless is a run that was measured to its end and proves nothing.
 var errWorthless = errors.New("the run failed, its figures are worth nothing: see above")
 
+// measure runs the trial and tells what it has measured, also where it ended by
+// an error or was interrupted: the report says that it is unproved then, and the
+// error why.
 func measure(ctx context.Context, c *call, stdout, stderr io.Writer) error {
-	c.Log, c.Peer, c.Store = stderr, peer.Self, store{}
+	c.Log, c.Peer = stderr, peer.Self
+	if c.Store == nil {
+		c.Store = store{}
+	}
 	p := showProgress(stderr, c.Expected())
 	c.Step, c.Live = p.step, p.live
 	beside, err := startServices(ctx, c, p.step)
@@ -80,26 +86,25 @@ func measure(ctx context.Context, c *call, stdout, stderr io.Writer) error {
 	}
 	err = errors.Join(err, beside.stop())
 	p.end()
-	if err != nil {
-		return err
+	if rep != nil && rep.Measured() {
+		err = errors.Join(err, tell(c, rep, stdout))
 	}
-	if err := rep.Text(stdout); err != nil {
-		return err
-	}
-	if c.json != "" {
-		if err := writeJSON(c.json, rep); err != nil {
-			return err
-		}
-	}
-	if c.html != "" {
-		if err := writeHTML(c.html, rep); err != nil {
-			return err
-		}
-	}
-	if len(rep.Failures) > 0 {
+	if err == nil && len(rep.Failures) > 0 {
 		return errWorthless
 	}
-	return nil
+	return err
+}
+
+// tell writes the report in each form that was asked for.
+func tell(c *call, rep *report.Report, stdout io.Writer) error {
+	err := rep.Text(stdout)
+	if c.json != "" {
+		err = errors.Join(err, writeJSON(c.json, rep))
+	}
+	if c.html != "" {
+		err = errors.Join(err, writeHTML(c.html, rep))
+	}
+	return err
 }
 
 func writeHTML(path string, rep *report.Report) error {
