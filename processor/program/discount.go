@@ -2,8 +2,6 @@ package program
 
 import (
 	"slices"
-
-	"tillgate/protocol"
 )
 
 // priced decides what the receipt gets cheaper by and what points pay of it. It
@@ -73,11 +71,11 @@ func (j *judge) discountByRule() {
 		r := &c.rules[k]
 		switch {
 		case j.gains[k] > 0:
-			one := protocol.RuleResult{Rule: r.name, Discount: j.gains[k]}
+			one := next(&j.d.Rules)
+			one.Rule, one.Discount = r.name, j.gains[k]
 			if j.r.Explain {
 				one.Lines = j.cutLines[k]
 			}
-			j.d.Rules = append(j.d.Rules, one)
 		case r.kind != cutMultiply:
 			j.skip(r.name, becauseLess)
 		}

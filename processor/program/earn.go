@@ -1,9 +1,5 @@
 package program
 
-import (
-	"tillgate/protocol"
-)
-
 // earn decides what the purchase earns: the contest of the rules on each line,
 // then add_percent, multiply, ceilings and never; then each rule's own figure
 // is rounded once and spread over its lines.
@@ -79,9 +75,8 @@ func (r *earnRule) stepOf(sum int64) int {
 // hint says what is missing to the ladder's next step.
 func (j *judge) hint(r *earnRule, s int) {
 	if s+1 < len(r.steps) && r.steps[s+1].rate > r.steps[s].rate {
-		j.d.Hints = append(j.d.Hints, protocol.Hint{
-			Rule: r.name, Missing: r.steps[s].next() - j.sum, Gives: r.steps[s+1].gives,
-		})
+		one := next(&j.d.Hints)
+		one.Rule, one.Missing, one.Gives = r.name, r.steps[s].next()-j.sum, r.steps[s+1].gives
 	}
 }
 
@@ -342,7 +337,7 @@ func (j *judge) bookEarn(den uint64) {
 			}
 		case earnMultiply:
 			if j.multiplied(r) {
-				j.d.Rules = append(j.d.Rules, protocol.RuleResult{Rule: r.name})
+				next(&j.d.Rules).Rule = r.name
 			}
 			continue
 		default:
@@ -361,7 +356,8 @@ func (j *judge) bookEarn(den uint64) {
 			earned[i] += v
 		}
 		j.d.Earned += points
-		j.d.Rules = append(j.d.Rules, protocol.RuleResult{Rule: r.name, Points: points, Lines: j.perLine(true)})
+		one := next(&j.d.Rules)
+		one.Rule, one.Points, one.Lines = r.name, points, j.perLine(true)
 		j.bookLot(r, points)
 	}
 }
@@ -412,24 +408,25 @@ func (j *judge) receiptWeights(r *earnRule) {
 // lot stands first.
 func (j *judge) bookLot(r *earnRule, points int64) {
 	d := j.d
-	lot := EarnedLot{Points: points, Own: r.own}
+	var active, expires int64
 	if r.own {
-		lot.Active, lot.Expires = lotDates(r.lotAfter, r.lotLife, j.at, &j.days)
+		active, expires = lotDates(r.lotAfter, r.lotLife, j.at, &j.days)
 	} else {
-		lot.Active, lot.Expires = j.ownDates()
+		active, expires = j.ownDates()
 	}
 	for i := range d.Lots {
 		l := &d.Lots[i]
-		if l.Active == lot.Active && l.Expires == lot.Expires && l.Own == lot.Own {
+		if l.Active == active && l.Expires == expires && l.Own == r.own {
 			l.Points += points
 			return
 		}
 	}
-	d.Lots = append(d.Lots, lot)
-	if last := len(d.Lots) - 1; !lot.Own && last > 0 {
-		copy(d.Lots[1:], d.Lots[:last])
-		d.Lots[0] = lot
+	lot := next(&d.Lots)
+	if !r.own {
+		copy(d.Lots[1:], d.Lots)
+		lot = &d.Lots[0]
 	}
+	lot.Points, lot.Active, lot.Expires, lot.Own = points, active, expires, r.own
 }
 
 // ownDates are the dates of the programme's own lot, computed once.

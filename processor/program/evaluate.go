@@ -131,11 +131,10 @@ func (j *judge) finish() {
 	d.Lines = slices.Grow(d.Lines, len(j.lines))[:len(j.lines)]
 	for i := range j.lines {
 		l, one := &j.lines[i], &d.Lines[i]
-		*one = protocol.LineResult{
-			ID: l.ID, Amount: l.Amount, Quantity: l.Quantity,
-			Discount: j.cut[i], Redeemed: j.money[i], Earned: j.earned[i],
-			Payable: l.Amount - j.cut[i] - j.money[i],
-		}
+		one.ID, one.Amount, one.Quantity = l.ID, l.Amount, l.Quantity
+		one.Discount, one.Redeemed, one.Earned = j.cut[i], j.money[i], j.earned[i]
+		one.Payable = l.Amount - j.cut[i] - j.money[i]
+		one.Points, one.Pieces = 0, nil
 		units := j.units[i]
 		if units > 1 && (one.Payable != l.Amount || l.Amount%units != 0) {
 			from := len(j.pieces)

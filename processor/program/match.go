@@ -67,6 +67,15 @@ func resize[T any](s []T, n int) []T {
 	return s
 }
 
+// next lengthens a list by an empty item, to be filled in place: a composite
+// value that is appended is made elsewhere first, and reading it back before it
+// has been written costs more than all else about it.
+func next[T any](list *[]T) *T {
+	var none T
+	*list = append(*list, none)
+	return &(*list)[len(*list)-1]
+}
+
 // pick finds, for each selector, the lines that it picks.
 func (j *judge) pick() {
 	x := &j.p.index

@@ -1,7 +1,5 @@
 package program
 
-import "tillgate/protocol"
-
 const becauseNobody = "its units are counted for a member, and none is named"
 
 // countedUnits are the units of a receipt that an N-th rule counts: whole ones
@@ -80,9 +78,8 @@ func (j *judge) countLine(whole *Count, n int64, i int, apart bool) {
 		whole.Value += n
 		return
 	}
-	one := *whole
-	one.Value = n
-	j.d.Counts = append(j.d.Counts, CountChange{Count: one, Line: i + 1})
+	one := next(&j.d.Counts)
+	one.Key, one.At, one.Value, one.Line = whole.Key, whole.At, n, i+1
 }
 
 // countRest counts what stands for the whole receipt: it goes back with all of
@@ -111,7 +108,8 @@ func (j *judge) hintNth(r *discountRule) {
 	} else {
 		missing = r.take - have%r.take
 	}
-	j.d.Hints = append(j.d.Hints, protocol.Hint{Rule: r.name, Quantity: missing * 1000, Gives: r.gives})
+	one := next(&j.d.Hints)
+	one.Rule, one.Quantity, one.Gives = r.name, missing*1000, r.gives
 }
 
 // hintTier says what is missing to the next tier when this purchase is booked;
@@ -119,6 +117,7 @@ func (j *judge) hintNth(r *discountRule) {
 func (j *judge) hintTier() {
 	d := j.d
 	if missing := d.NextMissing - (d.Total - d.Discount - d.RedeemedMoney); d.NextTier != "" && missing > 0 {
-		d.Hints = append(d.Hints, protocol.Hint{Rule: "tiers", Missing: missing, Gives: d.NextTier})
+		one := next(&d.Hints)
+		one.Rule, one.Missing, one.Gives = "tiers", missing, d.NextTier
 	}
 }

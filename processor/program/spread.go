@@ -52,26 +52,6 @@ func (a u128) div(b uint64) (q, r uint64) {
 	return bits.Div64(a.hi, a.lo, b)
 }
 
-// divider divides many numbers by one: a multiplication by its reciprocal is
-// several times quicker than a division.
-type divider struct{ by, reciprocal uint64 }
-
-func newDivider(by uint64) divider { return divider{by, ^uint64(0) / by} }
-
-// div is the quotient and remainder; the quotient must fit 64 bits.
-func (d divider) div(x u128) (q, r uint64) {
-	if x.hi != 0 {
-		return x.div(d.by)
-	}
-	// The reciprocal is too small by less than 1 + 1/by, so this quotient is
-	// at most two below the true one.
-	q, _ = bits.Mul64(x.lo, d.reciprocal)
-	for r = x.lo - q*d.by; r >= d.by; r -= d.by {
-		q++
-	}
-	return q, r
-}
-
 func (a u128) big() *big.Int {
 	n := new(big.Int).SetUint64(a.hi)
 	return n.Lsh(n, 64).Or(n, new(big.Int).SetUint64(a.lo))
@@ -147,17 +127,17 @@ func shareMany(left, total int64, weights, caps, out []int64) {
 // and what remains by largest remainder. rests holds zero for a line that
 // takes no more.
 func share(left, total int64, weights, caps, out []int64, rests []uint64) {
-	rest, by := left, newDivider(uint64(total))
+	rest := left
 	for i, w := range weights {
 		if full(i, caps, out) {
 			continue
 		}
 		var q uint64
-		q, rests[i] = by.div(mul64(uint64(left), uint64(w)))
+		q, rests[i] = mul64(uint64(left), uint64(w)).div(uint64(total))
 		out[i] = int64(q)
 		rest -= int64(q)
 	}
-	handOut(rest, by.by, rests, out)
+	handOut(rest, uint64(total), rests, out)
 }
 
 // handOut gives one to each of the rest lines with the largest remainders of a
@@ -291,7 +271,7 @@ func spreadExact(sum int64, total u128, weights []u128, rests []uint64, out []in
 		spreadBig(sum, total.big(), weights, out)
 		return
 	}
-	rest, by := sum, newDivider(total.lo)
+	rest := sum
 	for i, w := range weights {
 		out[i], rests[i] = 0, 0
 		switch w.lo {
@@ -300,7 +280,7 @@ func spreadExact(sum int64, total u128, weights []u128, rests []uint64, out []in
 			out[i], rest = sum, 0
 		default:
 			var q uint64
-			q, rests[i] = by.div(mul64(uint64(sum), w.lo))
+			q, rests[i] = mul64(uint64(sum), w.lo).div(total.lo)
 			out[i] = int64(q)
 			rest -= int64(q)
 		}
