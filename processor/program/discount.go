@@ -157,6 +157,11 @@ func (j *judge) cutGroup(g int, den uint64) {
 			clear(j.figure)
 			j.bundleFigures(r, j.figure)
 			j.contendAll(m)
+		case r.kind == cutPercent:
+			net := j.net
+			for i := range j.on(r.goods).each {
+				j.contend(m, i, mul64(uint64(net[i]), r.rate))
+			}
 		default:
 			for i := range j.on(r.goods).each {
 				if r.kind != cutPerUnit || j.units[i] > 0 {
@@ -202,12 +207,11 @@ func (j *judge) contend(m, i int, v u128) {
 	}
 }
 
-// cutFigure is what a rule that looks at one line alone gives on it.
+// cutFigure is what a rule that looks at one line alone gives on it, but for
+// percentages.
 func (j *judge) cutFigure(r *discountRule, i int) u128 {
 	l := &j.lines[i]
 	switch r.kind {
-	case cutPercent:
-		return mul64(uint64(j.net[i]), r.rate)
 	case cutPerLine:
 		return mul64(uint64(r.minus), rateUnit)
 	case cutPerUnit:

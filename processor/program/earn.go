@@ -13,10 +13,12 @@ func (j *judge) earn() {
 		j.p.redeem.either && j.d.Redeemed > 0 {
 		return
 	}
-	for i := range j.lines {
-		j.base[i] = j.net[i] - j.money[i]
+	base := j.base
+	net, money := j.net[:len(base)], j.money[:len(base)]
+	for i := range base {
+		base[i] = net[i] - money[i]
 		if e.gross {
-			j.base[i] = j.lines[i].Amount
+			base[i] = j.lines[i].Amount
 		}
 	}
 	j.matchEarn()

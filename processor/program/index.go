@@ -36,17 +36,16 @@ type attrIndex struct {
 	used  bool
 	free  []uint64
 	names map[string][]uint64 // nil while there are few
-	// Few names are found by their trait: listed[first[trait]−1] and those that
-	// it leads on to. Most article numbers have a trait that no listed one has.
-	first  [64]int32
-	listed []listed
+	// Few names are found by their trait: first[trait] and those that it leads on
+	// to. Most article numbers have a trait that no listed one has.
+	first [64]*listed
 }
 
 // listed is a name and the selectors that list it.
 type listed struct {
 	name string
 	bits []uint64
-	next int32 // of the same trait, its place + 1
+	next *listed // of the same trait
 }
 
 // fewNames bounds the names that are found by trait: above, a map is quicker.
@@ -138,12 +137,10 @@ func (t *attrIndex) find(name string) []uint64 {
 		}
 		return t.free
 	}
-	for i := t.first[trait(name)]; i > 0; {
-		l := &t.listed[i-1]
+	for l := t.first[trait(name)]; l != nil; l = l.next {
 		if l.name == name {
 			return l.bits
 		}
-		i = l.next
 	}
 	return t.free
 }
@@ -155,8 +152,7 @@ func (t *attrIndex) arrange() {
 	}
 	for _, name := range slices.Sorted(maps.Keys(t.names)) {
 		k := trait(name)
-		t.listed = append(t.listed, listed{name, t.names[name], t.first[k]})
-		t.first[k] = int32(len(t.listed))
+		t.first[k] = &listed{name, t.names[name], t.first[k]}
 	}
 	t.names = nil
 }

@@ -67,16 +67,21 @@ func (a u128) big() *big.Int {
 // may be negative, and the weights must add up to less than 2^63. out may not
 // overlap with weights or caps.
 func Spread(sum int64, weights, caps, out []int64) {
-	var total int64
+	total, left, tight := int64(0), sum, false
+	out = out[:len(weights)]
+	if caps != nil {
+		caps = caps[:len(weights)]
+	}
 	for i, w := range weights {
 		out[i] = 0
-		if caps != nil && caps[i] == 0 {
-			continue
+		if caps == nil {
+			total += w
+		} else if caps[i] > 0 {
+			total += w
+			tight = tight || caps[i] < w
 		}
-		total += w
 	}
-	left := sum
-	if caps != nil {
+	if tight || caps != nil && sum > total { // else every share is below its line's cap
 		left, total = fillCaps(sum, total, weights, caps, out)
 	}
 	if total == 0 || left <= 0 {
@@ -128,8 +133,9 @@ func shareMany(left, total int64, weights, caps, out []int64) {
 // takes no more.
 func share(left, total int64, weights, caps, out []int64, rests []uint64) {
 	rest := left
+	out, rests = out[:len(weights)], rests[:len(weights)]
 	for i, w := range weights {
-		if full(i, caps, out) {
+		if w == 0 || full(i, caps, out) {
 			continue
 		}
 		var q uint64
@@ -272,6 +278,7 @@ func spreadExact(sum int64, total u128, weights []u128, rests []uint64, out []in
 		return
 	}
 	rest := sum
+	out, rests = out[:len(weights)], rests[:len(weights)]
 	for i, w := range weights {
 		out[i], rests[i] = 0, 0
 		switch w.lo {
