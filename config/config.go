@@ -63,7 +63,7 @@ func Default() *Config {
 		Gateway: gateway.DefaultOptions(),
 		Ledger: ledger.Options{
 			Partitions: 64, Queue: 4096, Drain: 512, InFlight: 4,
-			CacheBytes: 512 << 20, MemTableBytes: 64 << 20, HotAccounts: 100_000, RecordCacheBytes: 768 << 20, WarmUp: true, LinkCache: 10_000_000, DupFilterBytes: 32 << 20, MinFreeDisk: 1 << 30,
+			CacheBytes: 512 << 20, MemTableBytes: 64 << 20, HotAccounts: 100_000, RecordCacheBytes: 768 << 20, WarmUp: true, LinkCache: 10_000_000, DupFilterBytes: 32 << 20, ReceiptFilterBytes: 32 << 20, MinFreeDisk: 1 << 30,
 			WindowRecords: 1000, WindowAge: time.Minute,
 			Retention: ledger.Retention{Duplicates: 7 * 24 * time.Hour, Journal: 366 * 24 * time.Hour, Sales: 366 * 24 * time.Hour},
 			MaxDups:   1024, SweepEvery: time.Second,

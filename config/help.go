@@ -16,6 +16,7 @@ var descriptions = map[string]string{
 	"ledger.warm_up":              "read accounts and identifiers into memory after the start, while there is room",
 	"ledger.link_cache":           "identifiers (phone numbers, cards) whose members are kept in memory; negative: none",
 	"ledger.dup_filter_bytes":     "memory of the filter that tells new requests from repeated ones; negative: none",
+	"ledger.receipt_filter_bytes": "memory of the filter that tells new receipts from known ones; negative: none",
 	"ledger.min_free_disk":        "free bytes of disk below which nothing is accepted any more; negative: no such check",
 	"ledger.window_records":       "records after which a window of the journal is sealed",
 	"ledger.window_age":           "time after which a window of the journal is sealed",

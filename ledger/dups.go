@@ -15,7 +15,7 @@ import (
 //
 // A look-up reads the buckets from the day of now − retention on, whether older
 // ones have been dropped or not: an answer does not depend on when that
-// happens. For a new request it reads none of them (dupFilter).
+// happens. For a new request it reads none of them (filter).
 
 // dupKey is where a key's entries of one UTC day lie.
 func dupKey(dst []byte, day int32, k Key) []byte {
@@ -27,9 +27,6 @@ func dupDay(dst []byte, day int32) []byte {
 	return binary.BigEndian.AppendUint32(append(dst, spaceDups), uint32(max(day, 0)))
 }
 
-// dupKeyOf is the duplicate key of a key of the store.
-func dupKeyOf(key []byte) (k Key) { return Key(key[5:]) }
-
 // dupDays are the first and the last day that a look-up reads. The last is the
 // newest that was ever written: a clock that went back hides nothing.
 func (l *Ledger) dupDays(now int64) (from, to int32) {
@@ -39,7 +36,7 @@ func (l *Ledger) dupDays(now int64) (from, to int32) {
 // noteDup tells filter and bounds of a duplicate record before anybody can see
 // it.
 func (s *shard) noteDup(key []byte) {
-	s.l.filter.add(dupKeyOf(key))
+	s.l.dupFilter.add(filteredKey(key))
 	day := int32(binary.BigEndian.Uint32(key[1:]))
 	for was := s.l.dupsTo.Load(); day > was && !s.l.dupsTo.CompareAndSwap(was, day); was = s.l.dupsTo.Load() {
 	}
@@ -93,7 +90,7 @@ func readDups(get func([]byte) ([]byte, bool, error), kbuf []byte, key Key, from
 // Dups are the requests remembered under a duplicate key, in the order in which
 // they came first.
 func (l *Ledger) Dups(key Key) ([]DupEntry, error) {
-	if l.filter.absent(key) {
+	if l.dupFilter.absent(key) {
 		return nil, nil
 	}
 	from, to := l.dupDays(l.o.Clock())
@@ -104,7 +101,7 @@ func (l *Ledger) Dups(key Key) ([]DupEntry, error) {
 // one that has what is looked for: nearly every repeat comes within minutes,
 // and each day is a read of its own. The entries are those of the days read.
 func (l *Ledger) DupsUntil(key Key, found func(*DupEntry) bool) (list []DupEntry, err error) {
-	if l.filter.absent(key) {
+	if l.dupFilter.absent(key) {
 		return nil, nil
 	}
 	from, to := l.dupDays(l.o.Clock())
@@ -139,7 +136,7 @@ func dupsIn(db pebble.Reader, key Key, from, to int32) ([]DupEntry, error) {
 // Append.
 func (tx *Tx) Dups(key Key) ([]DupEntry, error) {
 	s := tx.s
-	if s.l.filter.absent(key) {
+	if s.l.dupFilter.absent(key) {
 		tx.known, tx.isKnown = key, true
 		return nil, nil
 	}
@@ -207,7 +204,7 @@ func (tx *Tx) deriveDup(op *Operation, ref *DupRef) error {
 	}
 	today := dayOf(op.Time)
 	from, to := s.l.dupDays(op.Time)
-	if ref.New || tx.isKnown && tx.known == ref.Key || s.l.filter.absent(ref.Key) {
+	if ref.New || tx.isKnown && tx.known == ref.Key || s.l.dupFilter.absent(ref.Key) {
 		from, to = today, today
 		if _, _, written := s.recent(dupKey(s.kbuf[:0], today, ref.Key)); !written {
 			from++ // nothing is to be read

@@ -8,19 +8,20 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 )
 
-// dupFilter answers for nearly every new request that its duplicate key has no
-// record, without asking Pebble: a look-up of what isn't there costs there
-// more than all else that the ledger does for the request. It is a Bloom
-// filter, one cache line for a key, over all keys of the store whatever their
-// day: what it has not seen is not there. It fills in the background at the
-// start and answers only then; what is written meanwhile is added before
-// anybody can see it.
+// filter answers for nearly every new key of a kind (duplicate keys, receipts)
+// that it has no record, without asking Pebble: a look-up of what isn't there
+// costs there more than all else that the ledger does for the request. It is a
+// Bloom filter, one cache line for a key, over all keys of the store: what it
+// has not seen is not there. It fills in the background at the start and answers
+// only then; what is written meanwhile is added before anybody can see it.
 //
-// Keys can't be taken out of it. When days have been dropped and it holds more
-// keys than it is for, it is made anew beside the old one, which answers until
-// then.
-type dupFilter struct {
-	bytes int64 // of each; negative: there is none
+// Keys can't be taken out of it. When days of duplicate records have been
+// dropped and their filter holds more keys than it is for, it is made anew
+// beside the old one, which answers until then. Receipts are never dropped.
+type filter struct {
+	what  string // its keys are, for people
+	space byte   // of the records
+	bytes int64  // of each; negative: there is none
 	now   atomic.Pointer[keyFilter]
 	next  atomic.Pointer[keyFilter] // is being filled
 }
@@ -40,24 +41,34 @@ const (
 	filterMost = 4
 )
 
-func newDupFilter(bytes int64) *dupFilter { return &dupFilter{bytes: bytes} }
+func newDupFilter(bytes int64) *filter {
+	return &filter{what: "duplicate keys", space: spaceDups, bytes: bytes}
+}
+
+func newReceiptFilter(bytes int64) *filter {
+	return &filter{what: "receipts", space: spaceReceipts, bytes: bytes}
+}
+
+// filteredKey is the key that a filter knows a record by: what its kind's keys
+// end with.
+func filteredKey(key []byte) Key { return Key(key[len(key)-len(Key{}):]) }
 
 // room is how many keys the filter is for.
-func (f *dupFilter) room() int64 { return max(f.bytes, 64) * 8 / filterRoom }
+func (f *filter) room() int64 { return max(f.bytes, 64) * 8 / filterRoom }
 
 // begin makes room for the keys that are to be read from the store.
-func (f *dupFilter) begin() {
+func (f *filter) begin() {
 	f.next.Store(&keyFilter{blocks: make([]filterBlock, max(1, f.bytes/64))})
 }
 
 // turn lets the filter answer that has been filled.
-func (f *dupFilter) turn() {
+func (f *filter) turn() {
 	f.now.Store(f.next.Load())
 	f.next.Store(nil)
 }
 
 // full reports that the filter holds more keys than it is for.
-func (f *dupFilter) full() bool {
+func (f *filter) full() bool {
 	b := f.now.Load()
 	return f.bytes >= 0 && f.next.Load() == nil && (b == nil || b.keys.Load() > f.room())
 }
@@ -80,7 +91,7 @@ func (b *keyFilter) add(k *Key) {
 	}
 }
 
-func (f *dupFilter) add(k Key) {
+func (f *filter) add(k Key) {
 	// The next one first: once it is no longer there, it is the one that
 	// answers.
 	if b := f.next.Load(); b != nil {
@@ -92,7 +103,7 @@ func (f *dupFilter) add(k Key) {
 }
 
 // absent reports that the key surely has no record.
-func (f *dupFilter) absent(k Key) bool {
+func (f *filter) absent(k Key) bool {
 	b := f.now.Load()
 	if b == nil {
 		return false
@@ -107,34 +118,37 @@ func (f *dupFilter) absent(k Key) bool {
 	return false
 }
 
-// startFilter begins to fill the filter; the event loops do not run yet.
-func (l *Ledger) startFilter() {
-	l.filter = newDupFilter(l.o.DupFilterBytes)
-	if l.o.DupFilterBytes < 0 {
-		return
+// startFilters begins to fill the filters; the event loops do not run yet.
+func (l *Ledger) startFilters() {
+	l.dupFilter, l.receiptFilter = newDupFilter(l.o.DupFilterBytes), newReceiptFilter(l.o.ReceiptFilterBytes)
+	for _, f := range []*filter{l.dupFilter, l.receiptFilter} {
+		if f.bytes < 0 {
+			continue
+		}
+		f.begin()
+		l.helpers.Add(1)
+		go l.fillFilter(f, l.db.NewSnapshot())
 	}
-	l.filter.begin()
-	l.helpers.Add(1)
-	go l.fillFilter(l.db.NewSnapshot())
 }
 
-// renewFilter makes a full filter anew from what has not been dropped, beside
-// the old one.
+// renewFilter makes a full filter of duplicate keys anew from what has not been
+// dropped, beside the old one.
 func (l *Ledger) renewFilter() error {
-	if !l.filter.full() {
+	f := l.dupFilter
+	if !f.full() {
 		return nil
 	}
-	l.filter.begin()
+	f.begin()
 	// What was decided before is only in the old filter, and in the store when
 	// each event loop has been round once.
 	for i := range l.shards {
 		if err := l.await(i, func(*Tx) error { return nil }); err != nil {
-			l.filter.next.Store(nil)
+			f.next.Store(nil)
 			return err
 		}
 	}
 	l.helpers.Add(1)
-	go l.fillFilter(l.db.NewSnapshot())
+	go l.fillFilter(f, l.db.NewSnapshot())
 	return nil
 }
 
@@ -142,18 +156,18 @@ var errFilter = errors.New("there are too many keys for it")
 
 // fillFilter reads the keys of the store as it was before the loops began, or
 // went on with the filter begun.
-func (l *Ledger) fillFilter(keys *pebble.Snapshot) {
+func (l *Ledger) fillFilter(f *filter, keys *pebble.Snapshot) {
 	defer l.helpers.Done()
-	n, most := int64(0), l.filter.room()*filterMost
-	next := l.filter.next.Load()
-	err := scan(keys, []byte{spaceDups}, func(key, _ []byte) (bool, error) {
+	n, most := int64(0), f.room()*filterMost
+	next := f.next.Load()
+	err := scan(keys, []byte{f.space}, func(key, _ []byte) (bool, error) {
 		if n++; n%1024 == 0 && l.Err() != nil {
 			return false, ErrClosed
 		}
 		if n > most {
 			return false, errFilter
 		}
-		k := dupKeyOf(key)
+		k := filteredKey(key)
 		next.add(&k)
 		return true, nil
 	})
@@ -161,11 +175,11 @@ func (l *Ledger) fillFilter(keys *pebble.Snapshot) {
 		err = closed
 	}
 	if err == nil {
-		l.filter.turn()
+		f.turn()
 		return
 	}
-	l.filter.next.Store(nil)
+	f.next.Store(nil)
 	if !errors.Is(err, ErrClosed) {
-		l.o.Logger.Warn("the filter of duplicate keys can't be filled; each request is looked up", "keys", n, "error", err)
+		l.o.Logger.Warn("a filter can't be filled; each request is looked up", "of", f.what, "keys", n, "error", err)
 	}
 }

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"testing"
 
@@ -67,7 +68,7 @@ func TestAFullFilterIsMadeAnewWithoutWhatWasDropped(t *testing.T) {
 	}
 	said := func() (absent int) {
 		for range 1000 {
-			if l.filter.absent(drawKey(r)) {
+			if l.dupFilter.absent(drawKey(r)) {
 				absent++
 			}
 		}
@@ -80,18 +81,18 @@ func TestAFullFilterIsMadeAnewWithoutWhatWasDropped(t *testing.T) {
 	_, err := l.DropOld()
 	require.NoError(t, err)
 	kept = append(kept, record(100)...) // while it fills, or after
-	eventually(t, "it is made anew", func() bool { return l.filter.next.Load() == nil })
+	eventually(t, "it is made anew", func() bool { return l.dupFilter.next.Load() == nil })
 	require.Greater(t, said(), 900)
 	for _, key := range kept {
 		list, err := l.Dups(key)
 		require.NoError(t, err)
 		require.Len(t, list, 1)
 	}
-	require.False(t, l.filter.full())
-	was := l.filter.now.Load()
+	require.False(t, l.dupFilter.full())
+	was := l.dupFilter.now.Load()
 	_, err = l.DropOld()
 	require.NoError(t, err)
-	require.Same(t, was, l.filter.now.Load(), "one that has room stays")
+	require.Same(t, was, l.dupFilter.now.Load(), "one that has room stays")
 }
 
 func TestAStoreWithFarTooManyKeysIsServedWithoutAFilter(t *testing.T) {
@@ -154,6 +155,46 @@ func TestAReopenedStoreKnowsItsDuplicatesBeforeAndAfterTheFilterIsFull(t *testin
 			}
 			return nil
 		})
+		require.NoError(t, l.Close())
+	}
+}
+
+// A receipt is found by its number from the moment that somebody may know of
+// it: before the filter is filled, after, and in the next life of the store.
+func TestAReopenedStoreKnowsItsReceipts(t *testing.T) {
+	fs, clock := vfs.NewMem(), newHandClock()
+	number := func(n int) string { return fmt.Sprint("R", n) }
+	for from := 0; from < 60; from += 20 {
+		l := open(t, quiet(fs, clock))
+		check := func(upTo int) {
+			t.Helper()
+			must(t, l, 0, func(tx *Tx) error {
+				for n := range 80 {
+					key := l.ReceiptKey("", "S1", "T1", number(n))
+					beside, err := l.Receipts(key)
+					require.NoError(t, err)
+					within, err := tx.Receipts(key)
+					require.NoError(t, err)
+					require.Equal(t, n < upTo, len(beside) == 1, "%d of %d, beside the shard", n, upTo)
+					require.Equal(t, n < upTo, len(within) == 1, "%d of %d, in the shard", n, upTo)
+				}
+				return nil
+			})
+		}
+		check(from)
+		eventually(t, "the filter is filled", func() bool { return l.receiptFilter.now.Load() != nil })
+		check(from)
+		require.True(t, l.receiptFilter.absent(l.ReceiptKey("", "S1", "T1", "another one")), "told without a read")
+		must(t, l, 0, func(tx *Tx) error {
+			for n := from; n < from+20; n++ {
+				op := &Operation{Kind: KindMark, Store: "S1", Terminal: "T1", Receipt: number(n)}
+				if _, err := tx.Append(op); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		check(from + 20)
 		require.NoError(t, l.Close())
 	}
 }

@@ -56,7 +56,7 @@ func openStore(dir string, o Options, readOnly bool) (*Ledger, error) {
 	l.opening.Store(true)
 	l.links = newLinkCache(o.LinkCache)
 	l.shared.sums, l.shared.limit = map[sharedID]sharedSum{}, maxSums
-	l.filter = newDupFilter(-1) // it answers nothing until the store runs
+	l.dupFilter, l.receiptFilter = newDupFilter(-1), newReceiptFilter(-1) // they answer nothing until the store runs
 	l.retention.Store(int64(o.Retention.Duplicates))
 	l.keeping.step = dropStep
 	l.subscribers.all = map[chan struct{}]struct{}{}
@@ -257,7 +257,7 @@ func (l *Ledger) start() error {
 		p.letters.Store(true) // the courier looks into all at the start
 	}
 	l.clock.start(l)
-	l.startFilter()
+	l.startFilters()
 	n := min(l.o.Shards, len(l.parts))
 	for i := range n {
 		l.shards = append(l.shards, newShard(l, i))

@@ -73,6 +73,9 @@ type Options struct {
 	// With more of them it helps less; with four times as many a start leaves it
 	// off. Negative for none.
 	DupFilterBytes int64
+	// ReceiptFilterBytes is the same for receipts, which a sale and its
+	// authorization have in common: 32 MiB by default.
+	ReceiptFilterBytes int64
 	// AwaitWaker says that somebody will call [Ledger.OnWake]: until then
 	// nothing falls due by itself and no transfer is delivered, so that what is
 	// due is recorded in its order.
@@ -122,6 +125,7 @@ func (o Options) withDefaults() (Options, error) {
 	set(&o.Retention.Sales, min(366*day, o.Retention.Journal))
 	set(&o.MaxDups, 1024)
 	set(&o.DupFilterBytes, 32<<20)
+	set(&o.ReceiptFilterBytes, 32<<20)
 	set(&o.SweepEvery, time.Second)
 	return o, o.check()
 }

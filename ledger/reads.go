@@ -53,6 +53,9 @@ func scanWithin(db pebble.Reader, bounds *pebble.IterOptions, from []byte, fn fu
 
 // Receipts are the operations known by a receipt ([Ledger.ReceiptKey]).
 func (l *Ledger) Receipts(key Key) (entries []ReceiptEntry, err error) {
+	if l.receiptFilter.absent(key) {
+		return nil, nil
+	}
 	_, err = load(l.db, hashKey(nil, spaceReceipts, key), func(rec []byte) (err error) {
 		entries, err = decodeReceipts(rec, nil)
 		return err

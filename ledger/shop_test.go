@@ -71,7 +71,7 @@ func (c *handClock) move(d time.Duration) { c.now.Add(int64(d)) }
 func quiet(fs vfs.FS, clock *handClock) Options {
 	return Options{
 		FS: fs, Clock: clock.read, Partitions: 4, Shards: 2, SweepEvery: time.Hour, WindowAge: 1000 * time.Hour,
-		WindowRecords: 25, CacheBytes: 1 << 20, DupFilterBytes: 4 << 10, MemTableBytes: 256 << 10, Logger: slog.New(slog.DiscardHandler),
+		WindowRecords: 25, CacheBytes: 1 << 20, DupFilterBytes: 4 << 10, ReceiptFilterBytes: 4 << 10, MemTableBytes: 256 << 10, Logger: slog.New(slog.DiscardHandler),
 	}
 }
 

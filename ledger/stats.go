@@ -69,7 +69,7 @@ func (l *Ledger) Stats() Stats {
 		Undeliverable: c.undeliverable.Load(), Stalls: c.stalls.Load(), SlowDisk: c.diskSlow.Load(),
 		DroppedRanges: c.droppedRanges.Load(), DroppedRecords: c.droppedRecords.Load(), Held: l.held.Load(), OldestRecord: l.oldest.Load(),
 		BackgroundErrors: c.backgroundErrors.Load(), DupsRejected: c.dupsRejected.Load(),
-		Unsynced: int(l.unsynced.Load()), DiskLow: l.low.Load(), Filter: l.filter.now.Load() != nil,
+		Unsynced: int(l.unsynced.Load()), DiskLow: l.low.Load(), Filter: l.dupFilter.now.Load() != nil,
 	}
 	for _, sh := range l.shards {
 		s.Queued += sh.queue.len()

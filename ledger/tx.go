@@ -206,6 +206,9 @@ func (tx *Tx) Create(id AccountID, merchant string) error {
 // list is valid until the next Receipts or Append.
 func (tx *Tx) Receipts(key Key) ([]ReceiptEntry, error) {
 	s := tx.s
+	if s.l.receiptFilter.absent(key) {
+		return nil, nil
+	}
 	rec, ok, err := s.get(hashKey(s.kbuf[:0], spaceReceipts, key))
 	if !ok || err != nil {
 		return nil, err
@@ -343,6 +346,8 @@ func (s *shard) set(key, value []byte) {
 	switch key[0] {
 	case spaceDups:
 		s.noteDup(key)
+	case spaceReceipts:
+		s.l.receiptFilter.add(filteredKey(key)) // before anybody can see it
 	case spaceLink:
 		s.drain.links = append(s.drain.links, Key(key[1:]))
 	}

@@ -105,6 +105,6 @@ func (r *replay) remembers(q *lookup, rec []byte, found bool) (_ bool, err error
 		return true, nil
 	}
 	key := q.key.b[:q.key.n]
-	later, err := dupsIn(r.db, dupKeyOf(key), dayOf(q.time)+1, r.dupsTo)
+	later, err := dupsIn(r.db, filteredKey(key), dayOf(q.time)+1, r.dupsTo)
 	return slices.ContainsFunc(later, known), err
 }

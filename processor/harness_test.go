@@ -59,7 +59,7 @@ func (s *shop) open() {
 	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
 	var err error
 	o := ledger.Options{
-		FS: s.fs, Partitions: 4, Shards: 2, Clock: s.clock.Load, MinFreeDisk: -1, Logger: quiet, DupFilterBytes: 64 << 10,
+		FS: s.fs, Partitions: 4, Shards: 2, Clock: s.clock.Load, MinFreeDisk: -1, Logger: quiet, DupFilterBytes: 64 << 10, ReceiptFilterBytes: 64 << 10,
 		Fatal: func(err error) { s.t.Errorf("the ledger has failed: %v", err) },
 	}
 	if s.tune != nil {

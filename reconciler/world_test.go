@@ -60,7 +60,7 @@ func newWorldAt(t *testing.T, clock func() int64) *world {
 func (w *world) open() {
 	var err error
 	w.l, err = ledger.Open("data", ledger.Options{
-		FS: w.fs, Partitions: partitions, WindowRecords: 25, MinFreeDisk: -1, DupFilterBytes: 64 << 10, Logger: w.log(), Clock: w.clock,
+		FS: w.fs, Partitions: partitions, WindowRecords: 25, MinFreeDisk: -1, DupFilterBytes: 64 << 10, ReceiptFilterBytes: 64 << 10, Logger: w.log(), Clock: w.clock,
 		Fatal: func(err error) { w.Errorf("the ledger failed: %v", err) },
 	})
 	require.NoError(w, err)

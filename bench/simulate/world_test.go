@@ -104,7 +104,7 @@ func (w *world) start() error {
 	var err error
 	s.ledger, err = ledger.Open("data", ledger.Options{
 		FS: w.disk.fs(), Partitions: partitions, Shards: w.shards, Queue: 64, Drain: 8, Clock: w.clock, AwaitWaker: true,
-		CacheBytes: 256 << 10, MemTableBytes: 64 << 10, HotAccounts: 3, DupFilterBytes: 4 << 10, LinkCache: 4,
+		CacheBytes: 256 << 10, MemTableBytes: 64 << 10, HotAccounts: 3, DupFilterBytes: 4 << 10, ReceiptFilterBytes: 4 << 10, LinkCache: 4,
 		MinFreeDisk: -1, WindowRecords: 20, SweepEvery: 5 * time.Second, Logger: quiet,
 		Fatal: func(error) { s.dead.Store(true) },
 	})

@@ -48,7 +48,7 @@ func openShop(t tester, document string) *shop {
 	var err error
 	s.ledger, err = ledger.Open("data", ledger.Options{
 		FS: vfs.NewMem(), Partitions: 4, Shards: 2, Clock: s.clock.Load, MinFreeDisk: -1, Logger: quiet,
-		CacheBytes: 1 << 20, MemTableBytes: 1 << 20, DupFilterBytes: 64 << 10,
+		CacheBytes: 1 << 20, MemTableBytes: 1 << 20, DupFilterBytes: 64 << 10, ReceiptFilterBytes: 64 << 10,
 		Fatal: func(err error) { assert.NoError(t, err, "the ledger has failed") },
 	})
 	require.NoError(t, err)
