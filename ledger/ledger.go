@@ -48,18 +48,19 @@ type Ledger struct {
 		sync.Mutex
 		all map[chan struct{}]struct{}
 	}
-	couriers                 chan struct{} // wakes the courier
-	dupFilter, receiptFilter *filter
-	dupsFrom                 atomic.Int32 // UTC days of the buckets of duplicate records: older ones are dropped,
-	dupsTo                   atomic.Int32 // and the newest that was written
-	shared                   shared
-	links                    *linkCache
-	writes                   writes
-	waker                    atomic.Pointer[Waker]
-	arrival                  atomic.Pointer[Arrival]
-	stats                    counters
-	pacer                    pacer
-	clock                    clock
+	couriers      chan struct{} // wakes the courier
+	dupFilter     *filter
+	receiptFilter *filter
+	dupsFrom      atomic.Int32 // UTC days of the buckets of duplicate records: older ones are dropped,
+	dupsTo        atomic.Int32 // and the newest that was written
+	shared        shared
+	links         *linkCache
+	writes        writes
+	waker         atomic.Pointer[Waker]
+	arrival       atomic.Pointer[Arrival]
+	stats         counters
+	pacer         pacer
+	clock         clock
 }
 
 // partition is a part of the accounts and their journal. All but synced and
