@@ -49,6 +49,7 @@ type Ledger struct {
 		all map[chan struct{}]struct{}
 	}
 	couriers      chan struct{} // wakes the courier
+	warmed        atomic.Bool
 	dupFilter     *filter
 	receiptFilter *filter
 	dupsFrom      atomic.Int32 // UTC days of the buckets of duplicate records: older ones are dropped,

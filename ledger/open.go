@@ -278,6 +278,7 @@ func (l *Ledger) start() error {
 	l.helpers.Add(2)
 	go l.deliver()
 	go l.watch()
+	l.warmed.Store(!l.o.WarmUp)
 	if l.o.WarmUp {
 		l.helpers.Add(1)
 		go l.warmUp()

@@ -50,6 +50,7 @@ type Stats struct {
 	Filter   bool // new requests are told from repeated ones in memory
 	DiskLow  bool // below MinFreeDisk: everything is shed
 	Held     bool // a follower keeps journal records that are older than their retention
+	Warm     bool // what was to be read into memory after the start (Options.WarmUp) has been
 
 	// OldestRecord is the ledger time of the oldest journal record that is
 	// kept, unix ns, as of the last look for what may be dropped; 0 before it.
@@ -69,7 +70,7 @@ func (l *Ledger) Stats() Stats {
 		Undeliverable: c.undeliverable.Load(), Stalls: c.stalls.Load(), SlowDisk: c.diskSlow.Load(),
 		DroppedRanges: c.droppedRanges.Load(), DroppedRecords: c.droppedRecords.Load(), Held: l.held.Load(), OldestRecord: l.oldest.Load(),
 		BackgroundErrors: c.backgroundErrors.Load(), DupsRejected: c.dupsRejected.Load(),
-		Unsynced: int(l.unsynced.Load()), DiskLow: l.low.Load(), Filter: l.dupFilter.now.Load() != nil,
+		Unsynced: int(l.unsynced.Load()), DiskLow: l.low.Load(), Filter: l.dupFilter.now.Load() != nil, Warm: l.warmed.Load(),
 	}
 	for _, sh := range l.shards {
 		s.Queued += sh.queue.len()

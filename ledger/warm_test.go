@@ -118,3 +118,24 @@ func TestAWarmUpBesideWritersBringsNothingOldBack(t *testing.T) {
 		})
 	}
 }
+
+// TestTheStartTellsWhenItIsWarm: not before all that has room is in memory.
+func TestTheStartTellsWhenItIsWarm(t *testing.T) {
+	o := quiet(vfs.NewMem(), newHandClock())
+	l := open(t, o)
+	require.True(t, l.Stats().Warm, "nothing is to be read")
+	r := rand.New(rand.NewPCG(8, 8))
+	ids := make([]AccountID, 3000)
+	for i := range ids {
+		ids[i] = inPartition(r, i%4)
+	}
+	enrolAll(t, l, ids)
+	require.NoError(t, l.Close())
+	o.WarmUp = true
+	l = open(t, o)
+	defer func() { require.NoError(t, l.Close()) }()
+	eventually(t, "it is warm", func() bool { return l.Stats().Warm })
+	for _, id := range ids {
+		require.True(t, l.shards[id.Partition(4)%len(l.shards)].records.has(id))
+	}
+}

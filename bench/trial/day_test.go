@@ -1,6 +1,8 @@
 package trial
 
 import (
+	"context"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -12,6 +14,7 @@ import (
 
 	"tillgate/bench/day"
 	"tillgate/bench/load"
+	"tillgate/bench/report"
 	"tillgate/bench/rig"
 )
 
@@ -127,4 +130,26 @@ func TestMetricsAreRead(t *testing.T) {
 	require.InDelta(t, 2, sample.At, 0)
 	require.Equal(t, 200*time.Millisecond, lookEvery(time.Second))
 	require.Equal(t, 10*time.Second, lookEvery(10*time.Hour))
+}
+
+// TestALoadBeginsWhenTheServerIsWarm: as the server's metrics say.
+func TestALoadBeginsWhenTheServerIsWarm(t *testing.T) {
+	asked := 0
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		warm := 0
+		if asked++; asked == 3 {
+			warm = 1
+		}
+		_, _ = fmt.Fprintf(w, "%s %d\n", warmMetric, warm)
+	}))
+	defer srv.Close()
+	s := &shop{members: MaxMembers, server: &rig.Server{HTTP: strings.TrimPrefix(srv.URL, "http://")}}
+	x := &trial{rep: &report.Report{}, figures: map[string]*report.Figure{}}
+	require.NoError(t, x.warm(t.Context(), s))
+	require.Equal(t, 3, asked)
+	require.Len(t, x.rep.Figures, 1, "how long it took is told")
+	asked = 3 // never warm again
+	interrupted, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.ErrorIs(t, x.warm(interrupted, s), context.Canceled)
 }

@@ -40,6 +40,9 @@ type shop struct {
 // slow one is told as a figure and not as a failure.
 const startTime = time.Minute
 
+// warmTime bounds the wait for members to be in memory.
+const warmTime = 5 * time.Minute
+
 // openShop makes the members and starts a server for them with the programme
 // in force.
 func (t *trial) openShop(ctx context.Context, name string, members int, env ...string) (*shop, error) {
@@ -70,7 +73,42 @@ func (t *trial) openShop(ctx context.Context, name string, members int, env ...s
 	if err != nil {
 		return s, err
 	}
+	if err := t.warm(ctx, s); err != nil {
+		return s, err
+	}
 	return s, s.publish(ctx)
+}
+
+// warmMetric is 1 when the server has its members in memory.
+const warmMetric = "tillgate_ledger_warm"
+
+// warm waits until the server has read its members into memory, as far as they
+// fit: what is measured is a server at work, and how long it was not is told.
+func (t *trial) warm(ctx context.Context, s *shop) error {
+	begun := time.Now()
+	for {
+		m, err := s.metrics(ctx)
+		if err != nil {
+			return err
+		}
+		if m[warmMetric] == 1 {
+			break
+		}
+		if time.Since(begun) > warmTime {
+			t.note("The server had not read all of its %d members into memory after %v: loads were measured beside that.", s.members, warmTime)
+			return nil
+		}
+		t.live("the server reads %d members into memory", s.members)
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+	if s.members >= MaxMembers/10 {
+		t.figure(fmt.Sprintf("reading %d members into memory after the start", s.members), "s", time.Since(begun).Seconds())
+	}
+	return nil
 }
 
 // stop asks the server to end, whether or not the trial was interrupted.

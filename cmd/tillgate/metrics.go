@@ -40,6 +40,7 @@ var ledgerCounters = []struct {
 	{counterDesc("dropped_records_total", "Journal records in ranges that were dropped."), prometheus.CounterValue, func(s *ledger.Stats) float64 { return float64(s.DroppedRecords) }},
 	{counterDesc("oldest_record_timestamp_seconds", "Booking time of the oldest journal record that is kept; 0 until it was looked for."), prometheus.GaugeValue, func(s *ledger.Stats) float64 { return float64(s.OldestRecord) / 1e9 }},
 	{counterDesc("retention_held", "1 when a follower keeps journal records that are older than their retention: an alert."), prometheus.GaugeValue, func(s *ledger.Stats) float64 { return truth(s.Held) }},
+	{counterDesc("warm", "1 when accounts and identifiers have been read into memory after the start, as far as there is room."), prometheus.GaugeValue, func(s *ledger.Stats) float64 { return truth(s.Warm) }},
 	{counterDesc("queued", "Requests that wait before the shards."), prometheus.GaugeValue, func(s *ledger.Stats) float64 { return float64(s.Queued) }},
 	{counterDesc("unsynced_batches", "Batches that wait for their sync."), prometheus.GaugeValue, func(s *ledger.Stats) float64 { return float64(s.Unsynced) }},
 	{counterDesc("disk_low", "1 when nothing is accepted because the disk is nearly full."), prometheus.GaugeValue, func(s *ledger.Stats) float64 { return truth(s.DiskLow) }},
