@@ -72,9 +72,9 @@ func postIn(a *Account, t *Transfer, op *Operation) {
 	op.Sums = append(op.Sums, t.Spent...)
 	op.Counts = append(op.Counts, t.Counts...)
 	op.Bought = t.Bought
-	if t.Bought.Purchases > 0 {
-		// An absence may begin with what came along: the programme looks at once
-		// and sets the date.
+	if t.Bought.Purchases > 0 || t.Standing.Whole {
+		// An absence may begin with what came along, or with what is the last
+		// purchase again: the programme looks at once and sets the date.
 		op.Wake = op.Time
 	}
 	if t.Standing.Whole {

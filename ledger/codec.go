@@ -145,7 +145,7 @@ func (c *coder) has(present bool) bool {
 	bit := uint64(1) << c.bit
 	c.bit++
 	if c.reading {
-		return c.mask&bit != 0 // nothing is present any more after a failure
+		return c.mask&bit != 0 // a failure among the fields leaves none present
 	}
 	if present {
 		c.mask |= bit

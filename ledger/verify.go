@@ -107,8 +107,9 @@ func Verify(dir string, options Options, found func(Finding)) (Proof, error) {
 // added up there.
 //
 // It needs the memory of one partition's accounts and sales for each processor
-// that works on it, beside some 150 MiB for what is looked up. The error is about
-// reading, not about the books.
+// that works on it, beside some 150 MiB for what is looked up, and 32 bytes for
+// each transfer of the journal. The error is about reading, or about books so
+// contradictory that the proof can't go on.
 func (l *Ledger) Verify(found func(Finding)) (Proof, error) {
 	if err := l.Err(); err != nil {
 		return Proof{}, err

@@ -1,6 +1,8 @@
 package ledger
 
 import (
+	"fmt"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 )
@@ -9,6 +11,17 @@ import (
 // say for whatever it finds, on a goroutine of its own. The error is about
 // reading, not about the books.
 type section func(say func(Finding)) error
+
+// work proves the section. What the proof can't get over, in books that are
+// not in order, ends the proof and not the server that serves meanwhile.
+func (s section) work(say func(Finding)) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("ledger: the proof can't go on: %v\n%s", r, debug.Stack())
+		}
+	}()
+	return s(say)
+}
 
 // saidAhead bounds the findings of a section that wait until it is its turn to
 // be heard: who has more waits as well.
@@ -35,7 +48,7 @@ func inOrder(workers int, sections []section, found func(Finding)) error {
 		working.Go(func() {
 			for i := int(begun.Add(1)) - 1; i < len(sections); i = int(begun.Add(1)) - 1 {
 				if !over.Load() {
-					errs[i] = sections[i](func(f Finding) { said[i] <- f })
+					errs[i] = sections[i].work(func(f Finding) { said[i] <- f })
 				}
 				close(said[i])
 			}

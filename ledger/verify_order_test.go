@@ -124,3 +124,21 @@ func TestVerifyTellsTheSameByOneAndBySeveral(t *testing.T) {
 	defer func() { require.NoError(t, old.Close()) }()
 	require.Empty(t, alike(t, old))
 }
+
+// A section that panics over contradictory books ends the proof with an error,
+// after what the sections before it have found.
+func TestAPanicEndsTheProofAlone(t *testing.T) {
+	var told []string
+	err := inOrder(2, []section{
+		func(say func(Finding)) error { say(Finding{What: "first"}); return nil },
+		func(say func(Finding)) error {
+			say(Finding{What: "second"})
+			var key []byte
+			_ = key[len(key)] // contradictory
+			return nil
+		},
+		func(say func(Finding)) error { say(Finding{What: "third"}); return nil },
+	}, func(f Finding) { told = append(told, f.What) })
+	require.ErrorContains(t, err, "the proof can't go on: runtime error: index out of range")
+	require.Equal(t, []string{"first", "second"}, told)
+}

@@ -19,7 +19,7 @@ func (l *Ledger) warmUp() {
 	defer l.helpers.Done()
 	begun := time.Now()
 	accounts, links, err := l.warm()
-	l.warmed.Store(true)
+	l.warmed.Store(err == nil)
 	took := time.Since(begun).Round(time.Millisecond)
 	switch {
 	case err == nil && took > time.Second: // a small store is not worth a word

@@ -133,7 +133,9 @@ func (t *Task) wakeAfterReturn(op *ledger.Operation, a *ledger.Account) error {
 	}); err != nil {
 		return err
 	}
-	f := program.Facts{LastPurchase: after.LastPurchase}
+	var f program.Facts
+	tellSums(&f, a) // with what has been given before
+	f.LastPurchase = after.LastPurchase
 	next := t.s.nextWake(op.Merchant, &f, t.when.now)
 	if next != ledger.WakeNever && (a.Wake == 0 || next < a.Wake) {
 		op.Wake = next

@@ -321,12 +321,14 @@ func birthdayOf(year int32, month, dom uint8) int32 {
 }
 
 // absence is the moment at which the member has been away for the event's term;
-// 0 if there is no purchase, or this absence has had its gift.
+// 0 if there is no purchase, or this absence has had its gift. An absence is
+// told by the local day of its purchase: of one that is the last again, because
+// a newer one came back, the account knows no more than the day.
 func (e *event) absence(f *Facts, days *almanac) int64 {
 	if f.LastPurchase == 0 {
 		return 0
 	}
-	if c := f.find(e.key, 0); c != nil && c.At == f.LastPurchase {
+	if c := f.find(e.key, 0); c != nil && days.dayOf(c.At) == days.dayOf(f.LastPurchase) {
 		return 0
 	}
 	return e.after.from(f.LastPurchase, days)
