@@ -108,8 +108,13 @@ func (t *Task) wakeAfterSale(op *ledger.Operation, a *ledger.Account) {
 	if !t.s.dated(op.Merchant, t.when.now) {
 		return
 	}
-	f := program.Facts{LastPurchase: max(a.LastPurchase, op.At)}
-	next := t.s.nextWake(op.Merchant, &f, t.when.now)
+	t.wakeBefore(op, a, &program.Facts{LastPurchase: max(a.LastPurchase, op.At)})
+}
+
+// wakeBefore schedules the next date that the facts have, if nothing is
+// scheduled before it: a is the account before the record.
+func (t *Task) wakeBefore(op *ledger.Operation, a *ledger.Account, f *program.Facts) {
+	next := t.s.nextWake(op.Merchant, f, t.when.now)
 	if next != ledger.WakeNever && (a.Wake == 0 || next < a.Wake) {
 		op.Wake = next
 	}
@@ -136,10 +141,7 @@ func (t *Task) wakeAfterReturn(op *ledger.Operation, a *ledger.Account) error {
 	var f program.Facts
 	tellSums(&f, a) // with what has been given before
 	f.LastPurchase = after.LastPurchase
-	next := t.s.nextWake(op.Merchant, &f, t.when.now)
-	if next != ledger.WakeNever && (a.Wake == 0 || next < a.Wake) {
-		op.Wake = next
-	}
+	t.wakeBefore(op, a, &f)
 	return nil
 }
 

@@ -1,8 +1,6 @@
 package program
 
-import (
-	"slices"
-)
+import "slices"
 
 // priced decides what the receipt gets cheaper by and what points pay of it. It
 // reports whether the decision stands.
