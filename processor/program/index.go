@@ -11,7 +11,7 @@ import (
 // attribute of the line, however many rules there are. (Asking each selector
 // costs their number; that was tried first.)
 type index struct {
-	every  []uint64 // all selectors, one bit each
+	every  bitset // all selectors
 	attrs  [attrCount]attrIndex
 	priced []int // selectors with a price band
 	bands  []band
@@ -34,8 +34,8 @@ const (
 // it, together with those that don't ask for the attribute at all: free.
 type attrIndex struct {
 	used  bool
-	free  []uint64
-	names map[string][]uint64 // nil while there are few
+	free  bitset
+	names map[string]*bitset // nil while there are few
 	// Few names are found by their trait: first[trait] and those that it leads on
 	// to. Most article numbers have a trait that no listed one has.
 	first [64]*listed
@@ -44,7 +44,7 @@ type attrIndex struct {
 // listed is a name and the selectors that list it.
 type listed struct {
 	name string
-	bits []uint64
+	by   *bitset
 	next *listed // of the same trait
 }
 
@@ -65,29 +65,28 @@ func (s *selector) of(a attr) *set {
 }
 
 func newIndex(selectors []selector) index {
-	x := index{every: make([]uint64, setWords(len(selectors)))}
-	lineSet(x.every).fill(len(selectors))
+	x := index{every: newBitset(len(selectors))}
+	x.every.fill(len(selectors))
 	for a := range attrCount {
 		t := &x.attrs[a]
-		t.free, t.names = make([]uint64, len(x.every)), map[string][]uint64{}
+		t.free, t.names = newBitset(len(selectors)), map[string]*bitset{}
 		for k := range selectors {
 			names := selectors[k].of(a)
 			if names.empty() {
-				t.free[k>>6] |= 1 << (k & 63)
+				t.free.add(k)
 				continue
 			}
 			t.used = true
 			for _, n := range names.list {
 				if t.names[n] == nil {
-					t.names[n] = make([]uint64, len(x.every))
+					by := newBitset(len(selectors))
+					t.names[n] = &by
 				}
-				t.names[n][k>>6] |= 1 << (k & 63)
+				t.names[n].add(k)
 			}
 		}
-		for _, bits := range t.names {
-			for w := range bits {
-				bits[w] |= t.free[w]
-			}
+		for _, by := range t.names {
+			by.widen(&t.free)
 		}
 		t.arrange()
 	}
@@ -100,20 +99,20 @@ func newIndex(selectors []selector) index {
 	return x
 }
 
-// pick sets the bits of the selectors that pick a line.
-func (x *index) pick(l *protocol.Line, row []uint64) {
-	copy(row, x.every)
+// pick makes row the set of the selectors that pick a line.
+func (x *index) pick(l *protocol.Line, row *bitset) {
+	row.copy(&x.every)
 	if t := &x.attrs[attrCategory]; t.used {
-		narrow(row, t.find(l.Category))
+		row.narrow(t.find(l.Category))
 	}
 	if t := &x.attrs[attrSKU]; t.used {
-		narrow(row, t.find(l.SKU))
+		row.narrow(t.find(l.SKU))
 	}
 	if t := &x.attrs[attrBrand]; t.used {
-		narrow(row, t.find(l.Brand))
+		row.narrow(t.find(l.Brand))
 	}
 	if t := &x.attrs[attrSupplier]; t.used {
-		narrow(row, t.find(l.Supplier))
+		row.narrow(t.find(l.Supplier))
 	}
 	if t := &x.attrs[attrTag]; t.used {
 		t.narrowAny(l.Tags, row)
@@ -124,25 +123,25 @@ func (x *index) pick(l *protocol.Line, row []uint64) {
 	price := unitPrice(l)
 	for n, k := range x.priced {
 		if price < x.bands[n].from || price >= x.bands[n].below {
-			row[k>>6] &^= 1 << (k & 63)
+			row.remove(k)
 		}
 	}
 }
 
 // find are the selectors that list a name or ask for none.
-func (t *attrIndex) find(name string) []uint64 {
+func (t *attrIndex) find(name string) *bitset {
 	if t.names != nil {
-		if bits := t.names[name]; bits != nil {
-			return bits
+		if by := t.names[name]; by != nil {
+			return by
 		}
-		return t.free
+		return &t.free
 	}
 	for l := t.first[trait(name)]; l != nil; l = l.next {
 		if l.name == name {
-			return l.bits
+			return l.by
 		}
 	}
-	return t.free
+	return &t.free
 }
 
 // arrange chains the names by their traits, if they are few.
@@ -157,20 +156,18 @@ func (t *attrIndex) arrange() {
 	t.names = nil
 }
 
-// narrow keeps the selectors that both have.
-func narrow(row, other []uint64) {
-	other = other[:len(row)]
-	for w := range row {
-		row[w] &= other[w]
-	}
-}
-
 // narrowAny keeps the selectors that list any of the names, or ask for none.
-func (t *attrIndex) narrowAny(names []string, row []uint64) {
-	for w, bits := range t.free {
+func (t *attrIndex) narrowAny(names []string, row *bitset) {
+	first := t.free.first
+	for _, name := range names {
+		first |= t.find(name).first
+	}
+	row.first &= first
+	for w := range row.more {
+		bits := t.free.more[w]
 		for _, name := range names {
-			bits |= t.find(name)[w]
+			bits |= t.find(name).more[w]
 		}
-		row[w] &= bits
+		row.more[w] &= bits
 	}
 }

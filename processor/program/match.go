@@ -1,6 +1,8 @@
 package program
 
 import (
+	"slices"
+
 	"tillgate/protocol"
 )
 
@@ -25,9 +27,9 @@ type judge struct {
 	lines     []protocol.Line
 	anonymous [1]protocol.Line
 
-	words int      // of a set of lines
-	sets  []uint64 // of all lines, then of those that each selector picks
-	row   []uint64 // of the selectors that pick a line
+	sets []bitset // all lines, then those that each selector picks
+	more []uint64 // their words beyond the first
+	row  bitset   // the selectors that pick a line
 
 	slab []int64 // the per-line slices below are cut from it
 	// Per line: net is what remains of the amount after discounts, room what
@@ -71,36 +73,45 @@ func resize[T any](s []T, n int) []T {
 // value that is appended is made elsewhere first, and reading it back before it
 // has been written costs more than all else about it.
 func next[T any](list *[]T) *T {
+	n := len(*list)
+	if n == cap(*list) {
+		*list = slices.Grow(*list, 1)
+	}
+	*list = (*list)[:n+1]
+	one := &(*list)[n]
 	var none T
-	*list = append(*list, none)
-	return &(*list)[len(*list)-1]
+	*one = none
+	return one
 }
 
 // pick finds, for each selector, the lines that it picks.
 func (j *judge) pick() {
 	x := &j.p.index
-	j.words = setWords(len(j.lines))
-	j.sets = resize(j.sets, (1+len(j.p.selectors))*j.words)
-	j.row = resize(j.row, len(x.every))
-	j.on(all).fill(len(j.lines))
-	row, sets, words := lineSet(j.row), j.sets[j.words:], j.words
+	j.sets = resize(j.sets, 1+len(j.p.selectors))
+	if words := moreWords(len(j.lines)); words > 0 {
+		j.more = resize(j.more, len(j.sets)*words)
+		for k := range j.sets {
+			j.sets[k].more = j.more[k*words:][:words]
+		}
+	}
+	j.row.more = resize(j.row.more, len(x.every.more))
+	j.sets[0].fill(len(j.lines))
+	sets := j.sets[1:]
 	for i := range j.lines {
-		x.pick(&j.lines[i], row)
-		for sel := range row.each {
-			sets[sel*words+i>>6] |= 1 << (i & 63)
+		x.pick(&j.lines[i], &j.row)
+		for sel := range j.row.each {
+			sets[sel].add(i)
 		}
 	}
 }
 
 // on is the set of the lines that a selector picks.
-func (j *judge) on(sel int) lineSet {
-	return j.sets[(1+sel)*j.words:][:j.words]
-}
+func (j *judge) on(sel int) bitset { return j.sets[1+sel] }
 
 // banned is on for `never`, where no selector means no line.
-func (j *judge) banned(sel int) lineSet {
+func (j *judge) banned(sel int) bitset {
 	if sel == all {
-		return nil
+		return bitset{}
 	}
 	return j.on(sel)
 }
