@@ -60,7 +60,7 @@ func (j *judge) discountByRule() {
 	}
 	j.gains = resize(j.gains, len(c.rules))
 	j.best = resize(j.best, len(j.lines))
-	j.win = resize(j.win, len(j.lines))
+	j.win, j.row = resize(j.win, len(j.lines)), resize(j.row, len(j.lines))
 	den := j.cutFactors()
 	for g := range c.groups {
 		j.cutGroup(g, den)
@@ -144,21 +144,21 @@ func (j *judge) cutGroup(g int, den uint64) {
 		case r.kind == cutPerReceipt:
 			receipts = true
 		case r.kind == cutUnits:
-			clear(j.figure)
+			clear(j.row)
 			if r.across {
-				j.nthFigures(r, j.figure)
+				j.nthFigures(r, j.row)
 			} else {
-				j.unitFigures(r, j.figure)
+				j.unitFigures(r, j.row)
 			}
 			j.contendAll(m)
 		case r.kind == cutBundle:
-			clear(j.figure)
-			j.bundleFigures(r, j.figure)
+			clear(j.row)
+			j.bundleFigures(r, j.row)
 			j.contendAll(m)
 		case r.kind == cutPercent:
 			net := j.net
 			for i := range j.on(r.goods).each {
-				j.contend(m, i, mul64(uint64(net[i]), r.rate))
+				j.contend(m, i, net[i]*int64(r.rate))
 			}
 		default:
 			for i := range j.on(r.goods).each {
@@ -187,8 +187,8 @@ func (j *judge) cutGroup(g int, den uint64) {
 // contendAll enters a rule that counts units on the lines on which it gives
 // anything.
 func (j *judge) contendAll(m int) {
-	for i, v := range j.figure {
-		if !v.zero() {
+	for i, v := range j.row {
+		if v > 0 {
 			j.contend(m, i, v)
 		}
 	}
@@ -196,24 +196,22 @@ func (j *judge) contendAll(m int) {
 
 // contend enters what a rule gives on a line, within what the line may lose:
 // the largest wins, or with `priority` the first.
-func (j *judge) contend(m, i int, v u128) {
-	if limit := mul64(uint64(j.room[i]), rateUnit); limit.less(v) {
-		v = limit
-	}
-	if j.best[i] == 0 || !j.p.discounts.priority && j.win[i].less(v) {
+func (j *judge) contend(m, i int, v int64) {
+	v = min(v, j.room[i]*rateUnit)
+	if j.best[i] == 0 || !j.p.discounts.priority && j.win[i] < v {
 		j.win[i], j.best[i] = v, m+1
 	}
 }
 
 // cutFigure is what a rule that looks at one line alone gives on it, but for
 // percentages.
-func (j *judge) cutFigure(r *discountRule, i int) u128 {
+func (j *judge) cutFigure(r *discountRule, i int) int64 {
 	l := &j.lines[i]
 	switch r.kind {
 	case cutPerLine:
-		return mul64(uint64(r.minus), rateUnit)
+		return r.minus * rateUnit
 	case cutPerUnit:
-		return mul64(uint64(r.minus), rateUnit).mul(uint64(j.units[i]))
+		return min(r.minus*j.units[i], MaxAmount) * rateUnit // no line may lose more
 	case cutPrice:
 		quantity := l.Quantity
 		if quantity == 0 {
@@ -222,10 +220,10 @@ func (j *judge) cutFigure(r *discountRule, i int) u128 {
 		now := mul64(uint64(j.net[i]), rateUnit)
 		then := mul64(uint64(r.price), uint64(quantity)).mul(rateUnit / 1000)
 		if then.less(now) {
-			return now.sub(then)
+			return int64(now.sub(then).lo)
 		}
 	}
-	return u128{}
+	return 0
 }
 
 // bookCut rounds what a rule has won down, once, and spreads it over its
@@ -273,7 +271,7 @@ func (j *judge) bookLine(k, i int, den uint64) {
 // multiplyCut is what a rule has won on a line, multiplied, within what the
 // line may lose.
 func (j *judge) multiplyCut(r *discountRule, i int, den uint64) u128 {
-	v := j.win[i]
+	v := u128{lo: uint64(j.win[i])}
 	if len(j.factors) == 0 {
 		return v
 	}
@@ -320,7 +318,10 @@ func (j *judge) lower(money int64) {
 // on lines win a draw.
 func (j *judge) minusReceipt(g int) bool {
 	c := &j.p.discounts
-	best, most, receipts, lines := -1, int64(0), 0, total(j.win)
+	best, most, receipts, lines := -1, int64(0), 0, int64(0)
+	for _, v := range j.win {
+		lines += v
+	}
 	for m, k := range j.matched {
 		r := &c.rules[k]
 		if r.group != g {
@@ -334,7 +335,7 @@ func (j *judge) minusReceipt(g int) bool {
 		}
 		receipts++
 		give := j.minusWithin(r.minus, r.goods)
-		if give > most && (c.priority || lines.less(mul64(uint64(give), rateUnit))) {
+		if give > most && (c.priority || lines < give*rateUnit) {
 			best, most = k, give
 		}
 		if c.priority && best >= 0 {
@@ -355,7 +356,7 @@ func (j *judge) minusReceipt(g int) bool {
 // wonAny reports whether a rule gives anything on a line it has won.
 func (j *judge) wonAny(m int) bool {
 	for i, b := range j.best {
-		if b == m+1 && !j.win[i].zero() {
+		if b == m+1 && j.win[i] > 0 {
 			return true
 		}
 	}

@@ -27,9 +27,9 @@ type judge struct {
 	lines     []protocol.Line
 	anonymous [1]protocol.Line
 
-	sets []bitset // all lines, then those that each selector picks
-	more []uint64 // their words beyond the first
-	row  bitset   // the selectors that pick a line
+	sets   []bitset // all lines, then those that each selector picks
+	more   []uint64 // their words beyond the first
+	picked bitset   // the selectors that pick a line
 
 	slab []int64 // the per-line slices below are cut from it
 	// Per line: net is what remains of the amount after discounts, room what
@@ -38,7 +38,8 @@ type judge struct {
 	weights, caps, out                  []int64
 	units                               []int64  // whole ones, 0 of a weighed line
 	factors                             []uint64 // of multiply
-	win, figure                         []u128   // of discounts: the winner's figure on each line, and scratch
+	win, row                            []int64  // of discounts, in parts of rateUnit: the winner's figure on each line, and one rule's
+	figure                              []u128   // of a discount, multiplied
 	figures                             []u128   // of earning: rows of a figure for each line
 	matched                             []int    // rules whose conditions hold, by number
 	rates                               []uint64 // of each matched
@@ -94,12 +95,12 @@ func (j *judge) pick() {
 			j.sets[k].more = j.more[k*words:][:words]
 		}
 	}
-	j.row.more = resize(j.row.more, len(x.every.more))
+	j.picked.more = resize(j.picked.more, len(x.every.more))
 	j.sets[0].fill(len(j.lines))
 	sets := j.sets[1:]
 	for i := range j.lines {
-		x.pick(&j.lines[i], &j.row)
-		for sel := range j.row.each {
+		x.pick(&j.lines[i], &j.picked)
+		for sel := range j.picked.each {
 			sets[sel].add(i)
 		}
 	}

@@ -24,7 +24,7 @@ func (j *judge) countedUnits(r *discountRule) int64 {
 // kept from those after it is made up for. The free ones are the cheapest of the
 // receipt, of equals the last. Their discount is their own: the other units of
 // their dozen lie on other receipts.
-func (j *judge) nthFigures(r *discountRule, row []u128) {
+func (j *judge) nthFigures(r *discountRule, row []int64) {
 	free := (j.f.counted(r.key, 0)+j.countedUnits(r))/r.take - j.givenUnits(r)
 	if free <= 0 {
 		return
@@ -33,7 +33,7 @@ func (j *judge) nthFigures(r *discountRule, row []u128) {
 	for k := len(j.runs) - 1; k >= 0 && free > 0; k-- {
 		run := &j.runs[k]
 		off := min(free, run.count)
-		row[run.line] = row[run.line].add(mul64(uint64(run.price), r.rate).mul(uint64(off)))
+		row[run.line] += run.price * int64(r.rate) * off
 		j.given = append(j.given, givenUnit{key: r.given, line: run.line, units: off})
 		free -= off
 	}

@@ -325,23 +325,15 @@ func (j *judge) discountByCode() {
 // percentByCode is percent of each line of the goods, rounded down once and
 // spread over them in out.
 func (j *judge) percentByCode(e *promo) int64 {
-	clear(j.figure)
-	clear(j.out)
-	var sum u128
+	clear(j.weights)
+	var sum int64
 	for i := range j.on(e.goods).each {
-		v := mul64(uint64(j.net[i]), e.rate)
-		if limit := mul64(uint64(j.room[i]), rateUnit); limit.less(v) {
-			v = limit
-		}
-		j.figure[i] = v
-		sum = sum.add(v)
+		v := min(j.net[i]*int64(e.rate), j.room[i]*rateUnit)
+		j.weights[i] = v
+		sum += v
 	}
-	if sum.zero() {
-		return 0
-	}
-	money, _ := sum.div(rateUnit)
-	spreadExact(int64(money), sum, j.figure, j.rests, j.out)
-	return int64(money)
+	Spread(sum/rateUnit, j.weights, nil, j.out)
+	return sum / rateUnit
 }
 
 // redeemCodes gives what the codes give beside discounts, and says what became

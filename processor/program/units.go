@@ -55,7 +55,7 @@ func (j *judge) countUnits(sel int) int64 {
 // unitFigures is M for N and "every N-th": the units stand in consecutive
 // groups, in each the cheapest are discounted, and the discount is spread over
 // the group's units, so that returning one of them is fair.
-func (j *judge) unitFigures(r *discountRule, row []u128) {
+func (j *judge) unitFigures(r *discountRule, row []int64) {
 	if j.countUnits(r.goods) < r.take {
 		return
 	}
@@ -66,7 +66,7 @@ func (j *judge) unitFigures(r *discountRule, row []u128) {
 		run := j.runs[k]
 		if have == 0 {
 			whole := run.count / r.take
-			row[run.line] = row[run.line].add(mul64(uint64(run.price), r.rate).mul(uint64(whole * r.free)))
+			row[run.line] += run.price * int64(r.rate) * whole * r.free
 			run.count -= whole * r.take
 		}
 		for run.count > 0 {
@@ -79,7 +79,7 @@ func (j *judge) unitFigures(r *discountRule, row []u128) {
 			j.groupFigures(r, row)
 			j.group, have = j.group[:0], 0
 			whole := run.count / r.take
-			row[run.line] = row[run.line].add(mul64(uint64(run.price), r.rate).mul(uint64(whole * r.free)))
+			row[run.line] += run.price * int64(r.rate) * whole * r.free
 			run.count -= whole * r.take
 		}
 	}
@@ -87,7 +87,7 @@ func (j *judge) unitFigures(r *discountRule, row []u128) {
 
 // groupFigures discounts the cheapest units of one complete group and spreads
 // the discount over all of it, by price.
-func (j *judge) groupFigures(r *discountRule, row []u128) {
+func (j *judge) groupFigures(r *discountRule, row []int64) {
 	var off, value int64
 	free := r.free
 	for k := len(j.group) - 1; k >= 0; k-- {
@@ -110,13 +110,13 @@ func (j *judge) groupFigures(r *discountRule, row []u128) {
 	Spread(off*int64(r.rate), weights, nil, out)
 	for k := range j.group {
 		line := j.group[k].line
-		row[line] = row[line].add(u128{lo: uint64(out[k])})
+		row[line] += out[k]
 	}
 }
 
 // bundleFigures discounts the parts of as many complete sets as the receipt
 // holds. Each part takes the dearest units that no part before it has taken.
-func (j *judge) bundleFigures(r *discountRule, row []u128) {
+func (j *judge) bundleFigures(r *discountRule, row []int64) {
 	most := int64(maxUnits * MaxLines)
 	for k := range r.parts {
 		most = min(most, j.countUnits(r.parts[k].goods)/r.parts[k].quantity)
@@ -149,7 +149,7 @@ func (j *judge) bundleSets(r *discountRule, high int64) int64 {
 
 // takeBundle takes the units of a number of sets and reports whether they are
 // there; with a row it notes what each line loses.
-func (j *judge) takeBundle(r *discountRule, sets int64, row []u128) bool {
+func (j *judge) takeBundle(r *discountRule, sets int64, row []int64) bool {
 	j.taken = resize(j.taken, len(j.lines))
 	for k := range r.parts {
 		part := &r.parts[k]
@@ -164,7 +164,7 @@ func (j *judge) takeBundle(r *discountRule, sets int64, row []u128) bool {
 				continue
 			}
 			if row != nil {
-				row[run.line] = row[run.line].add(mul64(uint64(run.price), part.rate).mul(uint64(n)))
+				row[run.line] += run.price * int64(part.rate) * n
 			}
 			j.taken[run.line] += n
 			want -= n
