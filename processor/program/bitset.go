@@ -22,7 +22,7 @@ func newBitset(n int) bitset {
 }
 
 // each calls yield with the numbers of the set in their order, for range.
-func (s bitset) each(yield func(i int) bool) {
+func (s *bitset) each(yield func(i int) bool) {
 	row := s.first
 	for w := 0; ; w++ {
 		for ; row != 0; row &= row - 1 {
@@ -49,7 +49,7 @@ func (s *bitset) add(i int)    { *s.word(i) |= 1 << (i & 63) }
 func (s *bitset) remove(i int) { *s.word(i) &^= 1 << (i & 63) }
 
 // has reports whether a number is in the set.
-func (s bitset) has(i int) bool {
+func (s *bitset) has(i int) bool {
 	if i < 64 {
 		return s.first>>i&1 == 1
 	}
@@ -57,7 +57,7 @@ func (s bitset) has(i int) bool {
 	return w < len(s.more) && s.more[w]>>(i&63)&1 == 1
 }
 
-func (s bitset) empty() bool {
+func (s *bitset) empty() bool {
 	if s.first != 0 {
 		return false
 	}

@@ -107,12 +107,14 @@ func (j *judge) pick() {
 }
 
 // on is the set of the lines that a selector picks.
-func (j *judge) on(sel int) bitset { return j.sets[1+sel] }
+func (j *judge) on(sel int) *bitset { return &j.sets[1+sel] }
+
+var noLines bitset
 
 // banned is on for `never`, where no selector means no line.
-func (j *judge) banned(sel int) bitset {
+func (j *judge) banned(sel int) *bitset {
 	if sel == all {
-		return bitset{}
+		return &noLines
 	}
 	return j.on(sel)
 }
