@@ -204,7 +204,12 @@ func (c *coder) int64(v *int64) {
 		return
 	}
 	var u uint64
-	c.uvarint(&u)
+	if c.pos < len(c.buf) && c.buf[c.pos] < 0x80 { // as uvarint, without a call
+		u = uint64(c.buf[c.pos])
+		c.pos++
+	} else {
+		c.uvarint(&u)
+	}
 	*v = int64(u>>1) ^ -int64(u&1)
 }
 
@@ -333,6 +338,15 @@ func (c *coder) length(n, min int) int {
 }
 
 func (c *coder) string(v *string) {
+	if c.reading && c.pos < len(c.buf) {
+		// Most strings are short, and are read without a call.
+		from := c.pos + 1
+		if n := c.buf[c.pos]; n < 0x80 && int(n) <= len(c.text)-from {
+			c.pos = from + int(n)
+			*v = c.text[from:c.pos]
+			return
+		}
+	}
 	n := c.length(len(*v), 1)
 	if !c.reading {
 		c.buf = append(c.buf, *v...)

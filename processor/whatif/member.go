@@ -24,7 +24,7 @@ type member struct {
 	older bool // its history begins before what is kept of the journal: it is left out
 	real  ledger.Account
 	draft *ledger.Account // nil as long as it is the real one
-	sales []sale          // at most maxSales, in no order
+	sales []*sale         // at most maxSales, in no order
 	turn  int             // which of them is the next to be forgotten
 	gain  int64           // money: what the draft has let off and taken in points beyond what was
 	count int64           // receipts in the period
@@ -99,7 +99,7 @@ type undo struct {
 func (m *member) sale(id ledger.OpID) *sale {
 	for i := len(m.sales) - 1; i >= 0; i-- {
 		if m.sales[i].id == id {
-			return &m.sales[i]
+			return m.sales[i]
 		}
 	}
 	return nil
@@ -117,8 +117,9 @@ func (m *member) remember(id ledger.OpID) *sale {
 // begin is a new sale. It may take the place of an old one.
 func (m *member) begin(id ledger.OpID) *sale {
 	if len(m.sales) < maxSales {
-		m.sales = append(m.sales, sale{id: id})
-		return &m.sales[len(m.sales)-1]
+		s := &sale{id: id}
+		m.sales = append(m.sales, s)
+		return s
 	}
 	s := m.eldest()
 	s.reset(id)
@@ -133,13 +134,13 @@ func (m *member) eldest() *sale {
 		a = m.draft
 	}
 	for range maxSales {
-		s := &m.sales[m.turn]
+		s := m.sales[m.turn]
 		m.turn = (m.turn + 1) % maxSales
 		if s.booked || a.Hold(s.id) == nil {
 			return s
 		}
 	}
-	return &m.sales[m.turn]
+	return m.sales[m.turn]
 }
 
 // reset empties a sale and keeps the room of its lists.
