@@ -165,37 +165,7 @@ func (c *coder) uvarint(v *uint64) {
 		c.buf = binary.AppendUvarint(c.buf, *v)
 		return
 	}
-	if c.pos < len(c.buf) && c.buf[c.pos] < 0x80 { // most numbers are small
-		*v = uint64(c.buf[c.pos])
-		c.pos++
-		return
-	}
-	x, n := uvarint(c.buf[c.pos:])
-	if n <= 0 || (n > 1 && c.buf[c.pos+n-1] == 0) {
-		c.fail("a malformed number")
-		*v = 0
-		return
-	}
-	c.pos += n
-	*v = x
-}
-
-// uvarint is [binary.Uvarint], in one go for numbers of up to eight bytes that
-// don't stand at a record's very end: the bytes' sevens of bits are drawn
-// together by twos, fours and eights.
-func uvarint(b []byte) (uint64, int) {
-	const more = 0x8080808080808080
-	if len(b) >= 8 {
-		x := binary.LittleEndian.Uint64(b)
-		if last := ^x & more; last != 0 {
-			x &= last ^ (last - 1) // up to the first byte that is the last
-			x = x&0x007f007f007f007f | x&0x7f007f007f007f00>>1
-			x = x&0x00003fff00003fff | x&0x3fff00003fff0000>>2
-			x = x&0x000000000fffffff | x&0x0fffffff00000000>>4
-			return x, (bits.TrailingZeros64(last) + 1) / 8
-		}
-	}
-	return binary.Uvarint(b)
+	*v = c.number()
 }
 
 func (c *coder) int64(v *int64) {
@@ -203,14 +173,42 @@ func (c *coder) int64(v *int64) {
 		c.buf = binary.AppendUvarint(c.buf, uint64(*v)<<1^uint64(*v>>63))
 		return
 	}
-	var u uint64
-	if c.pos < len(c.buf) && c.buf[c.pos] < 0x80 { // as uvarint, without a call
-		u = uint64(c.buf[c.pos])
-		c.pos++
-	} else {
-		c.uvarint(&u)
-	}
+	u := c.number()
 	*v = int64(u>>1) ^ -int64(u&1)
+}
+
+// number reads a varint. Those of up to eight bytes that don't stand at a
+// record's very end are read in one go: the bytes' sevens of bits are drawn
+// together by twos, fours and eights.
+func (c *coder) number() uint64 {
+	const more = 0x8080808080808080
+	if b := c.buf[min(c.pos, len(c.buf)):]; len(b) >= 8 {
+		x := binary.LittleEndian.Uint64(b)
+		if last := ^x & more; last != 0 {
+			n := uint(bits.TrailingZeros64(last))/8 + 1
+			x &= last ^ (last - 1) // up to the first byte that is the last
+			if n > 1 && x>>((n-1)*8) == 0 {
+				c.fail("a malformed number") // longer than needed
+				return 0
+			}
+			c.pos += int(n)
+			x = x&0x007f007f007f007f | x&0x7f007f007f007f00>>1
+			x = x&0x00003fff00003fff | x&0x3fff00003fff0000>>2
+			return x&0x000000000fffffff | x&0x0fffffff00000000>>4
+		}
+	}
+	return c.longNumber()
+}
+
+// longNumber is number for varints of more than eight bytes, and at the end.
+func (c *coder) longNumber() uint64 {
+	x, n := binary.Uvarint(c.buf[c.pos:])
+	if n <= 0 || n > 1 && c.buf[c.pos+n-1] == 0 {
+		c.fail("a malformed number")
+		return 0
+	}
+	c.pos += n
+	return x
 }
 
 func (c *coder) int32(v *int32) {

@@ -307,14 +307,22 @@ func TestErrorsOfRecordsShowNoneOfTheirBytes(t *testing.T) {
 	require.False(t, strings.Contains(err.Error(), "coffee") || strings.Contains(err.Error(), "secret"))
 }
 
-// TestUvarint holds the quick way to the library's: whatever the bytes, and
-// wherever in a record they stand.
-func TestUvarint(t *testing.T) {
+// TestNumber holds the quick way to the library's: whatever the bytes, and
+// wherever in a record they stand. A number that is longer than needed is
+// refused.
+func TestNumber(t *testing.T) {
 	check := func(t require.TestingT, b []byte) {
-		want, wantN := binary.Uvarint(b)
-		got, n := uvarint(b)
+		want, n := binary.Uvarint(b)
+		c := coder{buf: b, reading: true}
+		got := c.number()
+		if n <= 0 || n > 1 && b[n-1] == 0 {
+			require.ErrorIs(t, c.err, ErrCorrupt, "% x", b)
+			require.Zero(t, got)
+			return
+		}
+		require.NoError(t, c.err, "% x", b)
 		require.Equal(t, want, got, "% x", b)
-		require.Equal(t, wantN, n, "% x", b)
+		require.Equal(t, n, c.pos, "% x", b)
 	}
 	for bit := range 64 {
 		for _, v := range []uint64{1 << bit, 1<<bit - 1, ^uint64(0) >> bit} {
