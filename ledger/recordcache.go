@@ -19,7 +19,7 @@ import (
 // what is there under mu.
 type recordCache struct {
 	mu       sync.RWMutex
-	places   map[AccountID]uint32 // of each record, in units
+	places   [placeTables]placeTable // of each record
 	segments [][]byte
 	limit    int // segments; 0: nothing is kept
 	last     int // the segment that is being written
@@ -27,43 +27,78 @@ type recordCache struct {
 	wrapped  bool
 }
 
-// A record has a header of its account, its room and its length, then its room.
+// A record has a header, then its room:
+//
+//	offset  size  what
+//	0       8     account
+//	8       2     room, in units less the header
+//	10      2     bytes of the room that are not used
 const (
 	recordSegment = 256 << 10
-	recordUnit    = 16
-	recordHeader  = 16
+	recordUnit    = 8
+	recordHeader  = 12
 	maxCached     = 128 << 10 // bytes of a record; a larger account is not kept
 )
 
 // newRecordCache makes a cache of at most so many bytes, which are taken as they
-// are wanted.
+// are wanted; what tells where they lie takes about a tenth more.
 func newRecordCache(bytes int64) *recordCache {
-	limit := int(min(max(bytes, 0)/recordSegment, 1<<32*recordUnit/recordSegment))
-	return &recordCache{places: map[AccountID]uint32{}, limit: limit, last: -1, end: recordSegment}
+	limit := int(min(max(bytes, 0)/recordSegment, 1<<32*recordUnit/recordSegment-1))
+	return &recordCache{limit: limit, last: -1, end: recordSegment}
 }
 
-// at is a record's header and room.
-func (c *recordCache) at(place uint32) []byte {
+// cachedRecord is a record's header and room, and what follows it.
+type cachedRecord []byte
+
+func (b cachedRecord) account() AccountID { return AccountID(binary.LittleEndian.Uint64(b)) }
+
+// room is 0 where no record is.
+func (b cachedRecord) room() int {
+	units := int(binary.LittleEndian.Uint16(b[8:]))
+	return max(units*recordUnit-recordHeader, 0)
+}
+
+func (b cachedRecord) record() []byte {
+	return b[recordHeader : recordHeader+b.room()-int(binary.LittleEndian.Uint16(b[10:]))]
+}
+
+// fits reports whether a record of so many bytes can take the room.
+func (b cachedRecord) fits(n int) bool {
+	free := b.room() - n
+	return free >= 0 && free < 1<<16
+}
+
+func (b cachedRecord) set(rec []byte) {
+	binary.LittleEndian.PutUint16(b[10:], uint16(b.room()-len(rec)))
+	copy(b[recordHeader:], rec)
+}
+
+// at is what lies at a place.
+func (c *recordCache) at(place uint32) cachedRecord {
 	const units = recordSegment / recordUnit
 	return c.segments[place/units][place%units*recordUnit:]
+}
+
+func (c *recordCache) isAt(id AccountID) func(place uint32) bool {
+	return func(place uint32) bool { return c.at(place).account() == id }
 }
 
 // has reports whether an account's record is there. Anybody may ask.
 func (c *recordCache) has(id AccountID) bool {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	_, ok := c.places[id]
-	return ok
+	t, hash := c.table(id)
+	return t.find(hash, c.isAt(id)) >= 0
 }
 
 // get is an account's record, valid until the next put.
 func (c *recordCache) get(id AccountID) (rec []byte, ok bool) {
-	place, ok := c.places[id]
-	if !ok {
+	t, hash := c.table(id)
+	slot := t.find(hash, c.isAt(id))
+	if slot < 0 {
 		return nil, false
 	}
-	b := c.at(place)
-	return b[recordHeader : recordHeader+binary.LittleEndian.Uint32(b[12:])], true
+	return c.at(t.slots[slot].place).record(), true
 }
 
 // put keeps an account's newest record in place of any other.
@@ -73,30 +108,28 @@ func (c *recordCache) put(id AccountID, rec []byte) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if place, ok := c.places[id]; ok {
-		b := c.at(place)
-		if len(rec) <= int(binary.LittleEndian.Uint32(b[8:])) {
-			binary.LittleEndian.PutUint32(b[12:], uint32(len(rec)))
-			copy(b[recordHeader:], rec)
+	t, hash := c.table(id)
+	if slot := t.find(hash, c.isAt(id)); slot >= 0 {
+		if b := c.at(t.slots[slot].place); b.fits(len(rec)) {
+			b.set(rec)
 			return
 		}
-		delete(c.places, id)
+		t.remove(slot)
 	}
 	if len(rec) > maxCached {
 		return
 	}
 	// A little more than it takes: accounts grow.
-	room := (len(rec)+len(rec)/8)/recordUnit*recordUnit + recordUnit
-	if c.end+recordHeader+room > recordSegment {
+	size := (recordHeader + len(rec) + len(rec)/16 + recordUnit - 1) / recordUnit * recordUnit
+	if c.end+size > recordSegment {
 		c.turn()
 	}
-	b := c.segments[c.last][c.end:]
+	b := cachedRecord(c.segments[c.last][c.end:])
 	binary.LittleEndian.PutUint64(b, uint64(id))
-	binary.LittleEndian.PutUint32(b[8:], uint32(room))
-	binary.LittleEndian.PutUint32(b[12:], uint32(len(rec)))
-	copy(b[recordHeader:], rec)
-	c.places[id] = uint32((c.last*recordSegment + c.end) / recordUnit)
-	c.end += recordHeader + room
+	binary.LittleEndian.PutUint16(b[8:], uint16(size/recordUnit))
+	b.set(rec)
+	t.add(hash, uint32((c.last*recordSegment+c.end)/recordUnit), c.hashAt)
+	c.end += size
 }
 
 // turn begins the next segment: a new one, or the oldest.
@@ -113,13 +146,14 @@ func (c *recordCache) turn() {
 		return
 	}
 	for at := 0; at+recordHeader <= recordSegment; {
-		b := c.segments[c.last][at:]
-		id, room := AccountID(binary.LittleEndian.Uint64(b)), int(binary.LittleEndian.Uint32(b[8:]))
+		b := cachedRecord(c.segments[c.last][at:])
+		room, place := b.room(), uint32((c.last*recordSegment+at)/recordUnit)
 		if room == 0 {
 			break
 		}
-		if c.places[id] == uint32((c.last*recordSegment+at)/recordUnit) {
-			delete(c.places, id)
+		t, hash := c.table(b.account())
+		if slot := t.find(hash, func(p uint32) bool { return p == place }); slot >= 0 {
+			t.remove(slot)
 		}
 		at += recordHeader + room
 	}
@@ -127,3 +161,14 @@ func (c *recordCache) turn() {
 
 // full reports whether old records have had to go.
 func (c *recordCache) full() bool { return c.limit == 0 || c.wrapped }
+
+// table is the one that holds an account's place, and its hash there.
+func (c *recordCache) table(id AccountID) (*placeTable, uint64) {
+	hash := scatter(uint64(id))
+	return &c.places[tableOf(hash)], hash
+}
+
+func (c *recordCache) hashAt(place uint32) uint64 {
+	_, hash := c.table(c.at(place).account())
+	return hash
+}

@@ -43,22 +43,64 @@ func TestTheRecordCacheTellsTheNewestOrNothing(t *testing.T) {
 func TestTheRecordCacheKeepsWhatFits(t *testing.T) {
 	c := newRecordCache(4 * recordSegment)
 	rec := make([]byte, 200)
-	const room = recordHeader + 240 // 200, an eighth, and to the next unit
+	const room = 224 // the header, 200 and a sixteenth, and to the next unit
 	fit := 4 * (recordSegment / room)
 	for id := range AccountID(fit) {
 		c.put(id, rec)
 		c.put(id, rec[:100]) // smaller: in its place
-		c.put(id, make([]byte, 203))
+		c.put(id, make([]byte, 212))
 	}
-	require.Len(t, c.places, fit)
+	require.Equal(t, fit, c.records())
 	require.False(t, c.full())
 	c.put(AccountID(fit), rec)
 	require.True(t, c.full())
-	require.Len(t, c.places, fit-recordSegment/room+1, "the oldest segment has gone")
+	require.Equal(t, fit-recordSegment/room+1, c.records(), "the oldest segment has gone")
 	require.False(t, c.has(0))
 	require.True(t, c.has(AccountID(fit-1)))
 
 	none := newRecordCache(0)
 	none.put(1, rec)
 	require.False(t, none.has(1))
+}
+
+// records is how many records are there.
+func (c *recordCache) records() (n int) {
+	for i := range c.places {
+		n += c.places[i].used
+	}
+	return n
+}
+
+// TestPlacesAreFoundUntilTheyAreRemoved: whatever comes and goes, also where
+// all begin at few slots.
+func TestPlacesAreFoundUntilTheyAreRemoved(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var table placeTable
+		homes := rapid.Uint64Range(1, 40).Draw(t, "homes")
+		hash := func(place uint32) uint64 {
+			h := scatter(uint64(place))
+			return h>>46<<46 | h%homes<<8
+		}
+		find := func(place uint32) int {
+			return table.find(hash(place), func(p uint32) bool { return p == place })
+		}
+		there := map[uint32]bool{}
+		for range rapid.IntRange(1, 400).Draw(t, "steps") {
+			place := rapid.Uint32Range(0, 60).Draw(t, "place")
+			if slot := find(place); slot >= 0 {
+				require.True(t, there[place])
+				require.Equal(t, place, table.slots[slot].place)
+				table.remove(slot)
+				delete(there, place)
+			} else {
+				require.False(t, there[place])
+				table.add(hash(place), place, hash)
+				there[place] = true
+			}
+			require.Equal(t, len(there), table.used)
+		}
+		for place := range there {
+			require.GreaterOrEqual(t, find(place), 0, "place %d", place)
+		}
+	})
 }
