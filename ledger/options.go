@@ -33,8 +33,9 @@ type Options struct {
 	// Clock tells the time in unix nanoseconds. Ledger time follows it and
 	// never goes back.
 	Clock func() int64
-	// CacheBytes is Pebble's block cache, 512 MiB by default: a miss costs as much
-	// as the whole rest of a request.
+	// CacheBytes is Pebble's block cache, 256 MiB by default: what tills ask for
+	// again and again lies in caches of its own, and the allocator keeps up to
+	// twice as much as the blocks take.
 	CacheBytes int64
 	// MemTableBytes is the size of a memtable, 64 MiB by default: the journal
 	// that must be read again after a crash is at most four of them.
@@ -44,8 +45,8 @@ type Options struct {
 	// several.
 	HotAccounts int
 	// RecordCacheBytes bounds the records of accounts that all shards keep as
-	// they are stored, a few hundred bytes each: 768 MiB by default, which is taken
-	// as it is wanted. Negative for none.
+	// they are stored, a few hundred bytes each: 1.25 GiB by default, which is taken
+	// as it is wanted. A miss costs as much as the whole rest of a request. Negative for none.
 	RecordCacheBytes int64
 	// WarmUp reads accounts and identifiers into memory after the start, one
 	// after the other while there is room: else each member's first purchase
@@ -112,10 +113,10 @@ func (o Options) withDefaults() (Options, error) {
 	set(&o.Queue, 4096)
 	set(&o.Drain, 512)
 	set(&o.InFlight, 4)
-	set(&o.CacheBytes, 512<<20)
+	set(&o.CacheBytes, 256<<20)
 	set(&o.MemTableBytes, 64<<20)
 	set(&o.HotAccounts, 100_000)
-	set(&o.RecordCacheBytes, 768<<20)
+	set(&o.RecordCacheBytes, 1280<<20)
 	set(&o.LinkCache, 10_000_000)
 	set(&o.MinFreeDisk, 1<<30)
 	set(&o.WindowRecords, 1000)
