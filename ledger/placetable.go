@@ -19,7 +19,7 @@ type placeSlot struct {
 	place uint32
 	tag   uint8 // of the hash, so that few other records are asked whose they are
 	used  bool
-	off   uint16 // slots from the one where its search begins
+	off   uint16 // slots from the one where its search begins: a handful, for accounts are drawn
 }
 
 // Of a hash the lowest bits are those of the account's partition, the highest

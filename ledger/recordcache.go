@@ -31,7 +31,7 @@ type recordCache struct {
 //
 //	offset  size  what
 //	0       8     account
-//	8       2     room, in units less the header
+//	8       2     units of header and room
 //	10      2     bytes of the room that are not used
 const (
 	recordSegment = 256 << 10
@@ -41,9 +41,10 @@ const (
 )
 
 // newRecordCache makes a cache of at most so many bytes, which are taken as they
-// are wanted; what tells where they lie takes about a tenth more.
+// are wanted; what tells where they lie takes 11 to 21 bytes for each record beside
+// that.
 func newRecordCache(bytes int64) *recordCache {
-	limit := int(min(max(bytes, 0)/recordSegment, 1<<32*recordUnit/recordSegment-1))
+	limit := int(min(max(bytes, 0)/recordSegment, 1<<32*recordUnit/recordSegment))
 	return &recordCache{limit: limit, last: -1, end: recordSegment}
 }
 

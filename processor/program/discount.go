@@ -22,7 +22,6 @@ func (j *judge) discount() {
 		return
 	}
 	j.cuttable()
-	j.figure = resize(j.figure, len(j.lines))
 	if c.present {
 		j.discountByRule()
 	}
@@ -59,7 +58,7 @@ func (j *judge) discountByRule() {
 		j.cutLines = resize(j.cutLines, len(c.rules))
 	}
 	j.gains = resize(j.gains, len(c.rules))
-	j.best = resize(j.best, len(j.lines))
+	j.best, j.figure = resize(j.best, len(j.lines)), resize(j.figure, len(j.lines))
 	j.win, j.row = resize(j.win, len(j.lines)), resize(j.row, len(j.lines))
 	den := j.cutFactors()
 	for g := range c.groups {

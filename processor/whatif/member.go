@@ -18,7 +18,7 @@ const maxUndo = 8
 //
 // It is bounded: two accounts, each bounded by the ledger (500 lots of 40
 // bytes, 256 holds, 400 sums by day of 16 bytes and the counters of its
-// programme, which ends are theirs), and maxSales sales of some 300 bytes. A
+// programme, which ends are theirs), and maxSales sales of some 450 bytes. A
 // weekly shopper takes 3 KiB or so.
 type member struct {
 	older bool // its history begins before what is kept of the journal: it is left out
