@@ -176,11 +176,6 @@ func (l *Ledger) openSecret(readOnly bool) (exists bool, err error) {
 // filters, so that reads hardly notice (docs/performance.md).
 const l0Compaction = 8
 
-// lowestLevel bounds the level that flushed tables are merged into, four times
-// Pebble's own number below it: with 256 MiB a store of 2.5 GiB, that of ten
-// million members, gets a level more, and every key is rewritten once more.
-const lowestLevel = 1 << 30
-
 func (l *Ledger) pebbleOptions(readOnly bool) *pebble.Options {
 	o := &pebble.Options{
 		FS:                          paced{orderly{l.o.FS}, &l.pacer},
@@ -191,7 +186,7 @@ func (l *Ledger) pebbleOptions(readOnly bool) *pebble.Options {
 		MemTableStopWritesThreshold: 4,
 		L0CompactionThreshold:       l0Compaction,
 		L0StopWritesThreshold:       64,
-		LBaseMaxBytes:               lowestLevel,
+		LBaseMaxBytes:               256 << 20,
 		BytesPerSync:                1 << 20,
 		CompactionConcurrencyRange:  func() (int, int) { return 1, 2 },
 		Logger:                      pebbleLogger{l},
