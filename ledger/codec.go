@@ -182,7 +182,7 @@ func (c *coder) int64(v *int64) {
 // together by twos, fours and eights.
 func (c *coder) number() uint64 {
 	const more = 0x8080808080808080
-	if b := c.buf[min(c.pos, len(c.buf)):]; len(b) >= 8 {
+	if b := c.buf[c.pos:]; len(b) >= 8 {
 		x := binary.LittleEndian.Uint64(b)
 		if last := ^x & more; last != 0 {
 			n := uint(bits.TrailingZeros64(last))/8 + 1

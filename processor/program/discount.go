@@ -194,7 +194,8 @@ func (j *judge) contendAll(m int) {
 }
 
 // contend enters what a rule gives on a line, within what the line may lose:
-// the largest wins, or with `priority` the first.
+// the largest wins, or with `priority` the first. A word is enough: what rules
+// give on the lines of a receipt is at most MaxAmount × rateUnit, 10¹⁸.
 func (j *judge) contend(m, i int, v int64) {
 	v = min(v, j.room[i]*rateUnit)
 	if j.best[i] == 0 || !j.p.discounts.priority && j.win[i] < v {

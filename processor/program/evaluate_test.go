@@ -96,3 +96,31 @@ func TestReused(t *testing.T) {
 		require.Equal(t, fresh.Earned, used.Earned)
 	}
 }
+
+// TestLargestDiscounts: what takes most of a line that is as large as lines may
+// be takes it to the kopeck, whatever kind of rule it is.
+func TestLargestDiscounts(t *testing.T) {
+	// A million units: one costs 9,999.99, the others 10,000.00.
+	r := &protocol.Request{Lines: []protocol.Line{{ID: "1", SKU: "A", Quantity: maxUnits * 1000, Amount: MaxAmount}}}
+	for give, want := range map[string]int64{
+		`"percent": 100`:                           MaxAmount,
+		`"percent": 99.9999`:                       999_998_999_999, // less 1,000,000.999999, rounded down
+		`"minus": 9999999999.99, "per": "line"`:    MaxAmount,
+		`"minus": 9999999999.99, "per": "unit"`:    MaxAmount,
+		`"minus": 100000, "per": "unit"`:           MaxAmount,
+		`"minus": 9999.99, "per": "unit"`:          MaxAmount - 999_999,
+		`"minus": 9999999999.99, "per": "receipt"`: MaxAmount,
+		`"price": 0`:                               MaxAmount,
+		`"take": 2, "pay": 1`:                      499_999_999_999, // 499,999 at 10,000.00, one at 9,999.99
+		`"every": 2, "percent": 100`:               499_999_999_999,
+		`"bundle": [{"goods": {"sku": ["A"]}, "quantity": 1, "percent": 100}, {"goods": {"sku": ["A"]}, "quantity": 1, "percent": 100}]`: MaxAmount,
+	} {
+		p, problems := Compile([]byte(`{"program": "p", "currency": "KZT", "discounts": {"rules": [{"name": "r", "give": {` + give + `}}]}}`))
+		require.Empty(t, problems, give)
+		var d Decision
+		Evaluate(p, &Facts{}, r, 1, &d)
+		require.Equal(t, protocol.Approved, d.Code, give)
+		require.Equal(t, want, d.Discount, give)
+		require.Equal(t, MaxAmount-want, d.Payable, give)
+	}
+}

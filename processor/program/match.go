@@ -1,8 +1,6 @@
 package program
 
 import (
-	"slices"
-
 	"tillgate/protocol"
 )
 
@@ -74,15 +72,9 @@ func resize[T any](s []T, n int) []T {
 // value that is appended is made elsewhere first, and reading it back before it
 // has been written costs more than all else about it.
 func next[T any](list *[]T) *T {
-	n := len(*list)
-	if n == cap(*list) {
-		*list = slices.Grow(*list, 1)
-	}
-	*list = (*list)[:n+1]
-	one := &(*list)[n]
 	var none T
-	*one = none
-	return one
+	*list = append(*list, none)
+	return &(*list)[len(*list)-1]
 }
 
 // pick finds, for each selector, the lines that it picks.
