@@ -168,13 +168,14 @@ func (t *trial) search(ctx context.Context, x run, saturation float64) error {
 	return nil
 }
 
-// soak keeps a share of the saturation up for long, and watches memory, disk
-// and stalls.
+// soak keeps a rate up for long, a share of the saturation if none is given, and
+// watches memory, disk and stalls.
 func (t *trial) soak(ctx context.Context, x run, saturation float64) error {
 	watch := &report.Watch{Name: x.name + ", soak"}
 	t.rep.Watches = append(t.rep.Watches, watch)
-	x.name = fmt.Sprintf("%s, %v at %.0f %%", x.name, t.Soak, t.At*100)
-	x.rate, x.length = saturation*t.At, t.Soak
+	rate, said := t.soakRate(saturation)
+	x.name = fmt.Sprintf("%s, %v at %s", x.name, t.Soak, said)
+	x.rate, x.length = rate, t.Soak
 	alone, err := t.log(ctx, "", x.name+logSuffix, load.Options{Rate: x.rate, Duration: t.logAlone()})
 	if err != nil {
 		return err
@@ -207,6 +208,14 @@ func (t *trial) soak(ctx context.Context, x run, saturation float64) error {
 	t.figure(x.name+": growth for each request", "bytes", float64(after-before)/float64(max(1, x.shop.asked-asked)))
 	t.figure(x.name+": memory of the server at its end", "MiB", memory(x.shop.server.Pid()))
 	return nil
+}
+
+// soakRate is how many requests a second a soak sends, and how that is said.
+func (o *Options) soakRate(saturation float64) (rate float64, said string) {
+	if o.Rate > 0 {
+		return o.Rate, fmt.Sprintf("%.0f/s", o.Rate)
+	}
+	return saturation * o.At, fmt.Sprintf("%.0f %%", o.At*100)
 }
 
 // witnessRate is how often a second a soak's witness writes: hardly a stall

@@ -153,3 +153,14 @@ func TestALoadBeginsWhenTheServerIsWarm(t *testing.T) {
 	cancel()
 	require.ErrorIs(t, x.warm(interrupted, s), context.Canceled)
 }
+
+func TestASoakKeepsARateOrAShare(t *testing.T) {
+	o := Options{At: 0.7}
+	rate, said := o.soakRate(20_000)
+	require.InDelta(t, 14_000, rate, 1e-6)
+	require.Equal(t, "70 %", said)
+	o.Rate = 12_000
+	rate, said = o.soakRate(20_000)
+	require.InDelta(t, 12_000, rate, 0)
+	require.Equal(t, "12000/s", said)
+}

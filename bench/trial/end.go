@@ -213,10 +213,20 @@ func (t *trial) doubts() {
 	if load, err := strconv.ParseFloat(t.rep.Machine.Load, 64); err == nil && load > float64(t.rep.Machine.Cores)/2 {
 		t.note("The machine was busy with other things (load average %.1f): ratios still say something, figures don't.", load)
 	}
+	if s := t.values(stolenFigure).Median(); s > muchStolen {
+		t.note("The host gave %.1f %% of the processors' time to others, in pieces: the longest waits may be of its making.", s)
+	}
 	if m := t.values(syncFigure).Median(); m > 0 && m < memorySync {
 		t.note("A sync that takes %.3f ms reaches no disk: nothing here is durable. Name another directory by --data.", m)
 	}
 }
+
+const (
+	stolenFigure = "processor time that the host gave to others meanwhile"
+	// muchStolen is worth a note, in percent: at that much, a piece of 10 ms is
+	// missing once a second.
+	muchStolen = 0.5
+)
 
 // memorySync is faster than any disk syncs, in milliseconds.
 const memorySync = 0.005

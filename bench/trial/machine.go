@@ -48,7 +48,37 @@ func procValue(path, name string) string {
 	return "–"
 }
 
-// ticks is how many there are in a second of /proc/PID/stat: the kernel's
+// processorTime is what all processors have been through since the system's
+// start, and what of it the host of a virtual machine gave to others while
+// somebody here wanted it; zeros where that can't be learned.
+func processorTime() (all, stolen time.Duration) {
+	stat, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return 0, 0
+	}
+	return readProcessorTime(string(stat))
+}
+
+// readProcessorTime reads the first line of /proc/stat: cpu, then user, nice,
+// system, idle, iowait, irq, softirq and steal.
+func readProcessorTime(stat string) (all, stolen time.Duration) {
+	line, _, _ := strings.Cut(stat, "\n")
+	fields := strings.Fields(line)
+	if len(fields) < 9 || fields[0] != "cpu" {
+		return 0, 0
+	}
+	for _, f := range fields[1:9] {
+		n, err := strconv.ParseInt(f, 10, 64)
+		if err != nil {
+			return 0, 0
+		}
+		stolen = time.Duration(n) * time.Second / ticks
+		all += stolen
+	}
+	return all, stolen
+}
+
+// ticks is how many there are in a second of /proc/stat and /proc/PID/stat: the kernel's
 // USER_HZ, which is 100 on everything that Go runs on.
 const ticks = 100
 

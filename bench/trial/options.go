@@ -53,7 +53,7 @@ type Options struct {
 	Repeats     int
 	Connections int     // of both edges; 0: each edge's own
 	InFlight    int     // of both edges; 0: each edge's own
-	Rate        float64 // of the open loads, a second; 0: half of saturation
+	Rate        float64 // of the open loads, a second; 0: half of saturation, for Soak At of it
 
 	Day   *day.Day // what [Day] and [Stream] play
 	Steps int      // rates of [Day] between nothing and saturation; 0: none

@@ -43,6 +43,7 @@ func Run(ctx context.Context, o Options) (rep *report.Report, err error) {
 		t.Step = func(string, time.Duration) {}
 	}
 	t.Step("starting", time.Second)
+	all, stolen := processorTime()
 	if err := os.MkdirAll(t.Data, 0o755); err != nil {
 		return t.rep, err
 	}
@@ -58,6 +59,10 @@ func Run(ctx context.Context, o Options) (rep *report.Report, err error) {
 		err = t.followStream(ctx)
 	case Projection:
 		err = t.measureProjection(ctx)
+	}
+	allThen, stolenThen := processorTime()
+	if allThen > all {
+		t.figure(stolenFigure, "%", 100*float64(stolenThen-stolen)/float64(allThen-all))
 	}
 	t.doubts()
 	t.rep.Check()

@@ -126,6 +126,13 @@ func TestMachineIsTold(t *testing.T) {
 	require.NotEmpty(t, m.Kernel)
 	require.Contains(t, m.Go, "go1")
 	require.Zero(t, cpu(-1))
+	all, stolen := readProcessorTime("cpu  100 1 200 1000 50 2 47 600 9 9\ncpu0 50 1 1 1 1 1 1 1 0 0\n")
+	require.Equal(t, 20*time.Second, all)
+	require.Equal(t, 6*time.Second, stolen)
+	for _, unknown := range []string{"", "intr 5\n", "cpu 1 2 3\n", "cpu 1 2 3 4 5 6 7 many\n"} {
+		all, stolen = readProcessorTime(unknown)
+		require.Zero(t, all+stolen, unknown)
+	}
 	require.Zero(t, peakMemory(-1))
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "a"), make([]byte, 1234), 0o600))

@@ -103,7 +103,7 @@ func (p *parser) flags(out io.Writer) {
 	fs.StringVar(&p.edge, "edge", "both", "edge to load: http, iso or both")
 	fs.IntVar(&c.Connections, "connections", 0, "connections, or tills, of an edge (default: HTTP 256, ISO 64)")
 	fs.IntVar(&c.InFlight, "in-flight", 0, "requests in flight on each connection (default: HTTP 1, ISO 16)")
-	fs.Float64Var(&c.Rate, "rate", 0, "goals: requests a second of the open loop (default: half of saturation)")
+	fs.Float64Var(&c.Rate, "rate", 0, "goals, and day with --soak: requests a second of the open loop (default: half of saturation, --at of it)")
 	fs.StringVar(&p.day, "day", "weekday", "day, stream: file with the description of the day, or weekday")
 	fs.Float64Var(&p.zipf, "zipf", 0, "day, stream: draw members by Zipf's law with this exponent, above 1")
 	fs.BoolVar(&p.hot, "hot", false, "day, stream: one member for all requests")
