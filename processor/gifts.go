@@ -149,7 +149,7 @@ func share(part, of, value int64) int64 {
 func (t *Task) takeGifts(op *ledger.Operation) (missing int64) {
 	for i := range op.Gifts {
 		g := &op.Gifts[i]
-		missing += t.purse.takeBack(g.Part, g.Part.Points)
+		missing += t.purse.takeBack(g.Part)
 		op.Legs[ledger.LegIssued] += g.Part.Points
 	}
 	return missing

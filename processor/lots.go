@@ -180,12 +180,15 @@ func (p *purse) find(part ledger.LotPart) int {
 	return -1
 }
 
-// takeBack takes n points away as a return does (L5): from the sale's own lot,
+// takeBack takes points away as a return does (L5): from the sale's own lots,
 // then from what is pending, then from what is available. It returns how many
 // it could not take.
-func (p *purse) takeBack(own ledger.LotPart, n int64) int64 {
-	if i := p.find(own); i >= 0 {
-		n -= p.takeAt(i, n).Points
+func (p *purse) takeBack(own ...ledger.LotPart) int64 {
+	n := sum(own)
+	for _, part := range own {
+		if i := p.find(part); i >= 0 {
+			n -= p.takeAt(i, part.Points).Points
+		}
 	}
 	for i := 0; i < len(p.lots) && n > 0; i++ {
 		if p.lots[i].Active > p.now {

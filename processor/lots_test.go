@@ -74,8 +74,26 @@ func TestTakeBackGoesOwnThenPendingThenAvailable(t *testing.T) {
 		{Active: 3, Expires: 40, Points: 4},
 		{Active: 90, Expires: 99, Points: 5},
 	}}, 10, 0)
-	require.Zero(t, p.takeBack(own, 6))
+	of := func(l ledger.LotPart, points int64) ledger.LotPart { l.Points = points; return l }
+	require.Zero(t, p.takeBack(of(own, 6)))
 	require.EqualValues(t, 0, p.lots[1].Points)
 	require.EqualValues(t, 3, p.lots[2].Points)
-	require.EqualValues(t, 2, p.takeBack(own, 15))
+	require.EqualValues(t, 2, p.takeBack(of(own, 15)))
+}
+
+// A sale's lots each give their own part before any other lot does.
+func TestTakeBackGoesAllOwnLotsFirst(t *testing.T) {
+	var p purse
+	p.load(&ledger.Account{Lots: []ledger.LotPart{
+		{Active: 1, Expires: 30, Points: 10},
+		{Active: 5, Expires: 40, Points: 4, Own: true},
+		{Active: 90, Expires: 99, Points: 5},
+	}}, 10, 0)
+	require.Zero(t, p.takeBack(
+		ledger.LotPart{Active: 90, Expires: 99, Points: 4},
+		ledger.LotPart{Active: 5, Expires: 40, Points: 6, Own: true},
+	))
+	require.EqualValues(t, 0, p.lots[1].Points)
+	require.EqualValues(t, 0, p.lots[2].Points, "4 of its own, 1 that the other had lost")
+	require.EqualValues(t, 9, p.lots[0].Points)
 }

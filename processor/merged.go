@@ -12,8 +12,9 @@ import (
 // as it was; what a return does to that is told to where the member lives.
 
 // undoMerged fills the effects on a sale whose account was merged into another:
-// everything travels on to where the member lives now.
-func (t *Task) undoMerged(a *ledger.Account, s *ledger.Sale, op *ledger.Operation, whole bool) {
+// everything travels on to where the member lives now. earned are the parts of
+// the sale's own lots that it takes away.
+func (t *Task) undoMerged(a *ledger.Account, s *ledger.Sale, op *ledger.Operation, earned []ledger.LotPart, whole bool) {
 	prog := t.version.Program
 	tr := ledger.Transfer{
 		To: a.Into, Spent: []ledger.DaySum{{Day: s.Day, Spent: -op.Payable}},
@@ -37,7 +38,9 @@ func (t *Task) undoMerged(a *ledger.Account, s *ledger.Sale, op *ledger.Operatio
 			tr.Parts = append(tr.Parts, part)
 		}
 	}
-	take(s.EarnedLot, op.Earned)
+	for _, part := range earned {
+		take(part, part.Points)
+	}
 	for i := range op.Gifts {
 		take(op.Gifts[i].Part, op.Gifts[i].Part.Points)
 		op.Legs[ledger.LegIssued] += op.Gifts[i].Part.Points

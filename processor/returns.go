@@ -181,8 +181,12 @@ func (t *Task) undoSale(tx *ledger.Tx, s *ledger.Sale, op *ledger.Operation) err
 			return err
 		}
 	}
+	earned, err := t.earnedParts(tx, s, s.Back.Earned, s.Back.Earned+op.Earned)
+	if err != nil {
+		return err
+	}
 	if a.Into != 0 {
-		t.undoMerged(a, s, op, whole)
+		t.undoMerged(a, s, op, earned, whole)
 		return nil
 	}
 	op.Spent = ledger.DaySum{Day: s.Day, Spent: -op.Payable}
@@ -197,7 +201,7 @@ func (t *Task) undoSale(tx *ledger.Tx, s *ledger.Sale, op *ledger.Operation) err
 	p.load(a, tx.Now(), 0)
 	p.extends = t.extendsLots(v)
 	lapsed := t.restore(s, op, v.Program)
-	missing := p.takeBack(s.EarnedLot, op.Earned) + t.takeGifts(op)
+	missing := p.takeBack(earned...) + t.takeGifts(op)
 	if missing > 0 && v.Program.Deficit() == program.DeficitForgive {
 		op.Flags = append(op.Flags, ledger.FlagForgiven)
 		op.Legs[ledger.LegIssued] -= missing
@@ -213,6 +217,35 @@ func (t *Task) undoSale(tx *ledger.Tx, s *ledger.Sale, op *ledger.Operation) err
 	}
 	p.settle(op)
 	return nil
+}
+
+// earnedParts are the parts of a sale's own lots that come back when of what it
+// has earned after points have come back instead of before. A sale has several
+// such lots where rules gave theirs dates of their own; each gives its
+// proportion.
+func (t *Task) earnedParts(tx *ledger.Tx, s *ledger.Sale, before, after int64) ([]ledger.LotPart, error) {
+	t.more = append(t.more[:0], s.EarnedLot)
+	if s.EarnedLot.Points != s.Earned {
+		var h holdData
+		if err := read(tx, s.Record, &t.side); err != nil {
+			return nil, err
+		}
+		if len(t.side.Data) > 0 {
+			if err := decodeHoldData(t.side.Data, &h); err != nil {
+				return nil, err
+			}
+		}
+		t.more = append(t.more, h.more...)
+		t.more[0].Points = s.Earned - sum(h.more)
+	}
+	points := make([]int64, 0, 2*len(t.more))
+	for i := range t.more {
+		points = append(points, t.more[i].Points)
+	}
+	for i, n := range program.Portions(points, before, after, points)[len(t.more):] {
+		t.more[i].Points = n
+	}
+	return t.more, nil
 }
 
 // extendsLots reports whether purchases extend lots, by the programme of a

@@ -268,7 +268,11 @@ func (t *Task) reverseReturn(tx *ledger.Tx) error {
 	}
 	t.purse.load(a, t.when.now, 0)
 	t.purse.extends = t.extendsLots(v)
-	t.takeAgain(sale, from, &gone)
+	earned, err := t.earnedParts(tx, sale, sale.Back.Earned-from.Earned, sale.Back.Earned)
+	if err != nil {
+		return err
+	}
+	t.takeAgain(sale, from, earned, &gone)
 	t.purse.settle(op)
 	t.assign(op, a, sale.At)
 	t.month(op, a)
@@ -282,8 +286,9 @@ func (t *Task) reverseReturn(tx *ledger.Tx) error {
 
 // takeAgain undoes a return's effects on the account: what came back to lots
 // is taken from them, else from what is there, else owed; what was taken away
-// is given to the sale's own lot. What had lapsed, or was forgiven, stays so.
-func (t *Task) takeAgain(sale *ledger.Sale, from *ledger.Operation, gone *once) {
+// is given to the sale's own lots, earned. What had lapsed, or was forgiven,
+// stays so.
+func (t *Task) takeAgain(sale *ledger.Sale, from *ledger.Operation, earned []ledger.LotPart, gone *once) {
 	p, op := &t.purse, &t.op
 	lapsed := max(from.Legs[ledger.LegExpired], 0)
 	need := from.Points - lapsed
@@ -295,12 +300,17 @@ func (t *Task) takeAgain(sale *ledger.Sale, from *ledger.Operation, gone *once) 
 	_, need = p.spend(need, nil)
 	p.owe(need)
 	taken := from.Legs[ledger.LegIssued]
-	own := sale.EarnedLot
-	own.Points = t.giveBeside(op, from, sale, gone, taken)
-	if i := p.find(own); i >= 0 {
-		own.Expires = p.lots[i].Expires
+	left := t.giveBeside(op, from, sale, gone, taken)
+	for _, own := range earned {
+		if own.Points = min(own.Points, left); own.Points == 0 {
+			continue
+		}
+		left -= own.Points
+		if i := p.find(own); i >= 0 {
+			own.Expires = p.lots[i].Expires
+		}
+		p.earn(own)
 	}
-	p.earn(own)
 	op.Legs[ledger.LegRedeemed] += from.Points
 	op.Legs[ledger.LegExpired] -= lapsed // the next return books it again
 	op.Legs[ledger.LegIssued] -= taken

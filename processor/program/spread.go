@@ -252,6 +252,34 @@ func Proportion(part, whole, sum int64) int64 {
 	return int64(q)
 }
 
+// Portions splits what comes back of a whole into its parts, which add up to it:
+// before of it has come back earlier, after has in the end. Each part gives its
+// proportion, cumulatively, so that it has given all of itself when everything
+// is back. The portions, appended to dst, are not negative and add up to after −
+// before. 0 ≤ before ≤ after ≤ Σ parts.
+func Portions(dst []int64, before, after int64, parts []int64) []int64 {
+	var whole, upTo, had, has, owed int64
+	for _, part := range parts {
+		whole += part
+	}
+	from := len(dst)
+	for _, part := range parts {
+		upTo += part
+		hadNow, hasNow := Proportion(upTo, whole, before), Proportion(upTo, whole, after)
+		portion := hasNow - has - (hadNow - had) - owed
+		had, has = hadNow, hasNow
+		// Rounding may want a unit back of one part and give it to the next.
+		owed = max(-portion, 0)
+		dst = append(dst, portion+owed)
+	}
+	for i := len(dst) - 1; owed > 0 && i >= from; i-- {
+		less := min(owed, dst[i])
+		dst[i] -= less
+		owed -= less
+	}
+	return dst
+}
+
 // Pieces splits what is payable for a whole number of units into at most two
 // pieces, each with one price per unit, appended to dst: 290.00 for three is
 // two at 96.67 and one at 96.66. quantity is in thousandths; nothing is

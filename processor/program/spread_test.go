@@ -143,3 +143,33 @@ func TestHandOut(t *testing.T) {
 		require.Equal(t, want, got)
 	})
 }
+
+// TestPortions: what comes back in whatever steps is never negative, adds up in
+// each step, and is every part's own in the end.
+func TestPortions(t *testing.T) {
+	require.Equal(t, []int64{7, 411, 411}, Portions([]int64{7}, 0, 822, []int64{1234, 1234}), "appended")
+	require.Equal(t, []int64{0, 0}, Portions(nil, 0, 0, []int64{0, 0}))
+	rapid.Check(t, func(t *rapid.T) {
+		parts := rapid.SliceOfN(rapid.Int64Range(0, 50), 1, 6).Draw(t, "parts")
+		var whole int64
+		for _, p := range parts {
+			whole += p
+		}
+		given, back := make([]int64, len(parts)), int64(0)
+		for back < whole {
+			next := rapid.Int64Range(back+1, whole).Draw(t, "next")
+			var sum int64
+			for i, n := range Portions(nil, back, next, parts) {
+				require.GreaterOrEqual(t, n, int64(0))
+				given[i] += n
+				sum += n
+			}
+			require.Equal(t, next-back, sum)
+			back = next
+		}
+		for i := range parts {
+			require.InDelta(t, parts[i], given[i], float64(len(parts)-1), "each step rounds by one at most where a part would give back")
+		}
+		require.Equal(t, parts, Portions(nil, 0, whole, parts))
+	})
+}

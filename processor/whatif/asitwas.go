@@ -29,7 +29,7 @@ func (r *replay) asItWas(m *member) error {
 		}
 	}
 	if op.Owed < 0 {
-		p.owe(p.takeBack(ledger.LotPart{}, -op.Owed))
+		p.owe(p.takeBack(ledger.LotPart{Points: -op.Owed}))
 	}
 	if op.Owed > 0 {
 		p.earn(ledger.LotPart{Active: dayStart(p.now, r.q.Draft.Zone()), Points: op.Owed})
@@ -53,7 +53,7 @@ func (r *replay) take(p points, part ledger.LotPart) {
 		_, n = p.spend(n, nil)
 	}
 	if n > 0 {
-		p.takeBack(ledger.LotPart{}, n)
+		p.takeBack(ledger.LotPart{Points: n})
 	}
 }
 
@@ -89,6 +89,7 @@ func (r *replay) recall(m *member) {
 		s := m.remember(id)
 		s.real, s.draft, s.own, s.booked = figuresOf(op), figuresOf(op), op.EarnedLot, true
 		s.at = op.At
+		_, _, s.more = r.shop.Promised(op)
 		s.pins = append(s.pins, op.Pins...)
 		r.recorded(&s.beside)
 	case ledger.KindVoid:

@@ -114,9 +114,9 @@ func (r *replay) undoSale(a *ledger.Account, s *sale, u *undo) {
 	r.facts.Zone, _, _ = r.place(&r.op)
 	u.lapsed = r.restore(p, s, u)
 	r.tally.draft.Expired += u.lapsed
-	missing := p.takeBack(s.own, u.f.earned)
+	missing := p.takeBack(s.earnedParts(s.back.draft.earned, s.back.draft.earned+u.f.earned)...)
 	for _, g := range u.gifts {
-		missing += p.takeBack(g.Part, g.Part.Points)
+		missing += p.takeBack(g.Part)
 	}
 	u.taken = u.f.earned + giftSum(u.gifts)
 	if missing > 0 && r.q.Draft.Deficit() == program.DeficitForgive {
@@ -125,6 +125,21 @@ func (r *replay) undoSale(a *ledger.Account, s *sale, u *undo) {
 		p.owe(missing)
 	}
 	p.tidy()
+}
+
+// earnedParts are the parts of a sale's own lots that come back when of what it
+// has earned after points have come back instead of before.
+func (s *sale) earnedParts(before, after int64) []ledger.LotPart {
+	own := append([]ledger.LotPart{s.own}, s.more...)
+	own[0].Points = s.draft.earned - sum(s.more)
+	points := make([]int64, 0, 2*len(own))
+	for i := range own {
+		points = append(points, own[i].Points)
+	}
+	for i, n := range program.Portions(points, before, after, points)[len(own):] {
+		own[i].Points = n
+	}
+	return own
 }
 
 // restore gives points back to the lots that the sale has taken them from, the
@@ -226,7 +241,7 @@ func (r *replay) takeAgain(m *member) error {
 }
 
 // redo takes again what a return had given back to lots, else from what is
-// there, else as a deficit, and gives what it had taken to the sale's own lot.
+// there, else as a deficit, and gives what it had taken to the sale's own lots.
 // Gifts are given again when nothing was left of the sale, by whichever of its
 // returns they were taken; those of lines with what is booked again of the line.
 func (r *replay) redo(a *ledger.Account, s *sale, u *undo, again bool) {
@@ -240,13 +255,11 @@ func (r *replay) redo(a *ledger.Account, s *sale, u *undo, again bool) {
 	}
 	_, need = p.spend(need, nil)
 	p.owe(need)
-	own := s.own
-	own.Points = u.taken
-	left := int64(0)
+	rest, left := u.taken, int64(0)
 	for _, g := range u.gifts {
-		left += min(g.Part.Points, own.Points-left)
+		left += min(g.Part.Points, rest-left)
 	}
-	own.Points -= left
+	rest -= left
 	for _, g := range s.beside.gifts {
 		lost := int64(0) // by this return
 		for _, x := range u.gifts {
@@ -269,9 +282,15 @@ func (r *replay) redo(a *ledger.Account, s *sale, u *undo, again bool) {
 		}
 		p.earn(part)
 	}
-	if i := p.find(own); i >= 0 {
-		own.Expires = p.a.Lots[i].Expires
+	for _, own := range s.earnedParts(s.back.draft.earned, s.back.draft.earned+u.f.earned) {
+		if own.Points = min(own.Points, rest); own.Points == 0 {
+			continue
+		}
+		rest -= own.Points
+		if i := p.find(own); i >= 0 {
+			own.Expires = p.a.Lots[i].Expires
+		}
+		p.earn(own)
 	}
-	p.earn(own)
 	p.tidy()
 }

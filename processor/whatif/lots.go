@@ -167,12 +167,15 @@ func (p points) find(part ledger.LotPart) int {
 	return -1
 }
 
-// takeBack takes n points away as a return does (L5): from the sale's own lot,
+// takeBack takes points away as a return does (L5): from the sale's own lots,
 // then from what is pending, then from what is available. It returns how many
 // it could not take.
-func (p points) takeBack(own ledger.LotPart, n int64) int64 {
-	if i := p.find(own); i >= 0 {
-		n -= p.takeAt(i, n).Points
+func (p points) takeBack(own ...ledger.LotPart) int64 {
+	n := sum(own)
+	for _, part := range own {
+		if i := p.find(part); i >= 0 {
+			n -= p.takeAt(i, part.Points).Points
+		}
 	}
 	for _, pending := range [...]bool{true, false} {
 		for i := 0; i < len(p.a.Lots) && n > 0; i++ {

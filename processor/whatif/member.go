@@ -70,7 +70,7 @@ type sale struct {
 	at     int64            // business date, unix ns
 	own    ledger.LotPart   // under the draft: its own lot
 	pins   []ledger.LotPart // under the draft: what it has consumed, in order
-	more   []ledger.LotPart // of a hold, under the draft: lots with a term of their own
+	more   []ledger.LotPart // under the draft: its further lots, with terms of their own
 	rules  []ledger.Rule    // of a hold, under the draft
 	beside beside           // under the draft: what it does beside its figures
 	back   *back            // what has come back; nil for nothing

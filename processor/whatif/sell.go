@@ -93,7 +93,7 @@ func (r *replay) confirm(m *member) error {
 		}
 	}
 	s.open = false
-	return r.sold(m, s, s.more, s.rules)
+	return r.sold(m, s, s.rules)
 }
 
 // capture takes what is booked out of a hold's pins, first what ends first, and
@@ -140,7 +140,7 @@ func (r *replay) sell(m *member) error {
 	} else {
 		s = m.begin(op.ID)
 	}
-	s.real, s.draft, s.own = figuresOf(op), f, own
+	s.real, s.draft, s.own, s.more = figuresOf(op), f, own, append(s.more[:0], more...)
 	r.decided(s)
 	r.book()
 	p := points{a: m.draft, now: op.Time}
@@ -150,16 +150,16 @@ func (r *replay) sell(m *member) error {
 		p.owe(missing) // an offline receipt: the goods are gone
 	}
 	r.named = r.rules(r.named[:0])
-	return r.sold(m, s, more, r.named)
+	return r.sold(m, s, r.named)
 }
 
 // sold books what every sale does once its points are taken, and counts it on
 // both sides.
-func (r *replay) sold(m *member, s *sale, more []ledger.LotPart, rules []ledger.Rule) error {
+func (r *replay) sold(m *member, s *sale, rules []ledger.Rule) error {
 	op, mine := &r.op, &r.mine
 	p := points{a: m.draft, now: op.Time}
 	p.earn(s.own)
-	for _, l := range more {
+	for _, l := range s.more {
 		p.earn(l)
 	}
 	for _, g := range s.beside.gifts {
