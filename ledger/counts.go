@@ -83,6 +83,24 @@ func addCount(counts []Count, ch CountChange) []Count {
 	return counts
 }
 
+// Marked is the moment (Count.At, unix ns) of the counter that stands under a key
+// alone, as changes that set it have left it, else as it is among counts; 0 if it
+// is not there.
+func Marked(key uint64, changes []CountChange, counts []Count) int64 {
+	for i := len(changes) - 1; i >= 0; i-- {
+		if ch := &changes[i]; ch.Set && ch.Key == key && ch.Bucket == 0 {
+			if ch.Value == 0 {
+				return 0
+			}
+			return ch.At
+		}
+	}
+	if i, found := slices.BinarySearchFunc(counts, Count{Key: key}, compareCounts); found {
+		return counts[i].At
+	}
+	return 0
+}
+
 // applyCounts changes the account's counters, and forgets those whose day is
 // over.
 func applyCounts(a *Account, op *Operation) {

@@ -86,28 +86,31 @@ func (t *Task) assign(op *ledger.Operation, a *ledger.Account, at int64) {
 		return
 	}
 	was := program.Assigned{Tier: a.Tier, Until: a.TierUntil}
+	kept := keptBy(op, a.Counts)
 	now := p.Assign(was, program.Assigned{Tier: op.Grant, Until: op.GrantUntil}, t.when.now)
+	keep := func(below program.CountChange, changed bool) {
+		if changed {
+			op.Counts = append(op.Counts, countOf(below))
+		}
+	}
+	keep(p.Replaced(was, now, kept, t.when.now))
 	for i := range op.Counts {
 		if ch := &op.Counts[i]; !ch.Set {
-			now = p.Bought(now, ch.Key, ch.Value, at, t.when.now)
+			is, below, changed := p.Bought(now, kept, ch.Key, ch.Value, at, t.when.now)
+			keep(below, changed)
+			now = is
 		}
 	}
 	op.Grant, op.GrantUntil = "", 0
 	if now != was {
 		op.Grant, op.GrantUntil = now.Tier, now.Until
-		keepReplaced(op, p, was, t.when.now)
 	}
 }
 
-// keepReplaced keeps what op's assignment of a tier replaces and would outlast
-// it.
-func keepReplaced(op *ledger.Operation, p *program.Program, was program.Assigned, now int64) {
-	if op.Grant == "" {
-		return
-	}
-	if keep, ok := p.Replaced(was, program.Assigned{Tier: op.Grant, Until: op.GrantUntil}, now); ok {
-		op.Counts = append(op.Counts, countOf(keep))
-	}
+// keptBy tells until when tiers are kept beside the assigned one: by what op
+// changes already, else by an account's counters.
+func keptBy(op *ledger.Operation, counts []ledger.Count) program.Kept {
+	return func(key uint64) int64 { return ledger.Marked(key, op.Counts, counts) }
 }
 
 // give fills a record with what a decision gives that is about no purchase:

@@ -48,7 +48,6 @@ func (s *Switch) wake(tx *ledger.Tx, a *ledger.Account, op *ledger.Operation) er
 	}
 	w.purse.load(a, op.Due, 0)
 	give(op, &w.decision, when, &w.purse)
-	keepReplaced(op, v.Program, program.Assigned{Tier: a.Tier, Until: a.TierUntil}, op.Due)
 	op.Wake = s.nextWake(a.Merchant, &w.facts, op.Due)
 	return nil
 }

@@ -112,7 +112,7 @@ func tellCode(t *Task) {
 
 // decideTier assigns a tier by hand: a floor until it ends.
 func decideTier(t *Task, tx *ledger.Tx) error {
-	_, err := t.member(tx)
+	a, err := t.member(tx)
 	if err != nil || t.redirect != 0 {
 		return err
 	}
@@ -132,6 +132,10 @@ func decideTier(t *Task, tx *ledger.Tx) error {
 	t.op.Program = v.Number
 	t.op.Status, t.op.Tier, t.op.TierUntil, t.op.Detail = "assigned", r.Tier, r.Until.Unix, r.Reason
 	t.op.Offset = r.Until.Offset
+	was, is := program.Assigned{Tier: a.Tier, Until: a.TierUntil}, program.Assigned{Tier: r.Tier, Until: r.Until.Unix}
+	for _, c := range v.Program.ByHand(was, is, keptBy(&t.op, a.Counts), tx.Now(), nil) {
+		t.op.Counts = append(t.op.Counts, countOf(c))
+	}
 	return t.record(tx)
 }
 

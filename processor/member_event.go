@@ -72,7 +72,6 @@ func (t *Task) happen(op *ledger.Operation, event string) {
 	op.Warnings = append(op.Warnings, t.decision.Warnings...)
 	op.Tier = t.decision.Tier
 	if op.Grant != "" {
-		keepReplaced(op, t.version.Program, program.Assigned{Tier: t.facts.AssignedTier, Until: t.facts.AssignedUntil}, t.when.now)
 		t.facts.AssignedTier, t.facts.AssignedUntil = op.Grant, op.GrantUntil
 		program.Happen(t.version.Program, "", &t.facts, t.request(), t.when.at, &t.decision)
 		op.Tier = t.decision.Tier

@@ -108,7 +108,11 @@ func (s *Switch) cutBack(a *ledger.Account, tr *ledger.Transfer, op *ledger.Oper
 	}
 	for i := range tr.Counts {
 		if ch := &tr.Counts[i]; !ch.Set && ch.Value < 0 {
-			is = v.Program.Bought(is, ch.Key, ch.Value, st.At, now)
+			var below program.CountChange
+			var changed bool
+			if is, below, changed = v.Program.Bought(is, keptBy(op, a.Counts), ch.Key, ch.Value, st.At, now); changed {
+				op.Counts = append(op.Counts, countOf(below))
+			}
 		}
 	}
 	return is

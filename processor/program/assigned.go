@@ -31,15 +31,36 @@ func (p *Program) Assign(a, b Assigned, now int64) Assigned {
 	return a
 }
 
-// Replaced keeps an assignment that a higher tier takes the place of and that
-// lasts longer: a counter with its end, which is a floor as well. False if there
-// is nothing to keep.
-func (p *Program) Replaced(was, is Assigned, now int64) (CountChange, bool) {
-	if !was.inForce(now) || was.Tier == is.Tier || is.Until == 0 || was.Until != 0 && was.Until <= is.Until {
+// Kept tells until when (unix ns) a member has a tier beside the one assigned,
+// by its counter's key ([Program.Floor]); 0: they haven't.
+type Kept func(key uint64) int64
+
+// Replaced keeps an assignment that a higher tier takes the place of: a counter
+// with its end, which is a floor as well, because it may outlast the higher one,
+// whose end may come sooner with a return. False if there is nothing to keep.
+func (p *Program) Replaced(was, is Assigned, kept Kept, now int64) (CountChange, bool) {
+	if !was.inForce(now) || p.tiers.find(was.Tier) >= p.tiers.find(is.Tier) {
 		return CountChange{}, false
 	}
 	floor, ok := p.Floor(was)
-	return CountChange{Count: floor, Set: true}, ok
+	if !ok || floor.At <= kept(floor.Key) {
+		return CountChange{}, false
+	}
+	return CountChange{Count: floor, Set: true}, true
+}
+
+// ByHand appends what the office's assignment of a tier changes beside it: a lower
+// tier is kept, and what is kept of the same tier gives way, for the office says
+// when this one ends.
+func (p *Program) ByHand(was, is Assigned, kept Kept, now int64, changes []CountChange) []CountChange {
+	if keep, ok := p.Replaced(was, is, kept, now); ok {
+		changes = append(changes, keep)
+	}
+	if floor, ok := p.Floor(is); ok && kept(floor.Key) != 0 {
+		floor.Value = 0
+		changes = append(changes, CountChange{Count: floor, Set: true})
+	}
+	return changes
 }
 
 // Floor is the counter that keeps an assignment beside another; false if the
@@ -57,9 +78,9 @@ func (p *Program) Floor(a Assigned) (Count, bool) {
 }
 
 // Join is what is left of two members' assignments when they become one member:
-// the higher tier, of one tier the later end. What stands below it is kept as a
-// floor if it lasts longer, or is of the same tier: a return may cut short the
-// one and must not touch the other.
+// the higher tier, of one tier the later end. What stands below it, or is of the
+// same tier, is kept as a floor: a return may cut short the one and must not
+// touch the other.
 func (p *Program) Join(a, b Assigned, now int64) (is Assigned, keep CountChange, kept bool) {
 	switch {
 	case !b.inForce(now):
@@ -75,7 +96,7 @@ func (p *Program) Join(a, b Assigned, now int64) (is Assigned, keep CountChange,
 		floor, ok := p.Floor(other)
 		return is, CountChange{Count: floor, Set: true}, ok
 	}
-	keep, kept = p.Replaced(other, is, now)
+	keep, kept = p.Replaced(other, is, func(uint64) int64 { return 0 }, now)
 	return is, keep, kept
 }
 
@@ -89,35 +110,76 @@ func (p *Program) BuysTiers() bool { return p.events.tiers }
 //
 // The units of one tier follow each other, also what was assigned by hand: each
 // lasts its term from the end of the one before. While a higher tier is
-// assigned, a lower one that is bought has no effect.
-func (p *Program) Bought(a Assigned, key uint64, units, at, now int64) Assigned {
-	for k := range p.events.list {
-		e := &p.events.list[k]
-		if e.key != key || e.tier < 0 || e.kind != onFirst && e.kind != onBought {
-			continue
-		}
-		switch {
-		case units > 0:
-			return p.prolong(a, e, units, clampMoment(at), now)
-		case units < 0:
-			return p.shorten(a, e, -units, clampMoment(at), now)
-		}
-		return a // a counter that another sale has now
+// assigned, those of a lower one count beside it, from their own day, and go on
+// there when it has ended. below is the counter that keeps a tier so
+// ([Program.Floor]): one that has changed there, or one that a higher tier takes
+// the place of.
+func (p *Program) Bought(a Assigned, kept Kept, key uint64, units, at, now int64) (is Assigned, below CountChange, changed bool) {
+	if e := p.events.ofTier(key); e != nil && units != 0 { // of 0: a counter that another sale has now
+		return p.units(a, kept, e, units, at, now)
 	}
-	return a
+	return a, below, false
 }
 
+// units is [Program.Bought] by the event that gives the tier.
+func (p *Program) units(a Assigned, kept Kept, e *event, units, at, now int64) (is Assigned, below CountChange, changed bool) {
+	level := &p.tiers.levels[e.tier]
+	was, assigned := a, a.inForce(now) && a.Tier == level.name
+	if !assigned {
+		was = Assigned{}
+		if end := kept(level.floor); end > now {
+			was = Assigned{Tier: level.name, Until: end}
+			if end == never {
+				was.Until = 0
+			}
+		}
+	}
+	if units > 0 {
+		is = p.prolong(was, e, units, clampMoment(at), now)
+	} else {
+		is = p.shorten(was, e, -units, clampMoment(at), now)
+	}
+	higher := a.inForce(now) && p.tiers.find(a.Tier) > e.tier
+	switch {
+	case assigned:
+		return is, below, false
+	case units > 0 && !higher && was.Tier == "":
+		below, changed = p.Replaced(a, is, kept, now)
+		return is, below, changed
+	case is == was:
+		return a, below, false
+	}
+	below.Count, _ = p.Floor(is)
+	below.Set = true
+	if !is.inForce(now) {
+		below.Value = 0 // it is over
+	}
+	return a, below, true
+}
+
+// ofTier is the event that counts units of a tier under a key; nil for none.
+func (e *eventRules) ofTier(key uint64) *event {
+	for k := range e.list {
+		if one := &e.list[k]; one.key == key && one.tier >= 0 && (one.kind == onFirst || one.kind == onBought) {
+			return one
+		}
+	}
+	return nil
+}
+
+// prolong adds terms to the end of an assignment of the event's tier, or begins
+// one.
 func (p *Program) prolong(a Assigned, e *event, units, at, now int64) Assigned {
 	name := p.tiers.levels[e.tier].name
 	held := a.inForce(now)
-	if held && (p.tiers.find(a.Tier) > e.tier || a.Tier == name && a.Until == 0) {
+	if held && a.Until == 0 {
 		return a
 	}
 	if e.term.Zero() {
 		return Assigned{Tier: name}
 	}
 	days := almanac{zone: p.zone}
-	if !held || a.Tier != name {
+	if !held {
 		a = Assigned{name, e.term.until(at, &days)}
 		units--
 	}
@@ -130,7 +192,7 @@ func (p *Program) prolong(a Assigned, e *event, units, at, now int64) Assigned {
 // shorten takes terms off the end. Of a tier that began with the purchase
 // nothing is left, not even the day itself.
 func (p *Program) shorten(a Assigned, e *event, units, at, now int64) Assigned {
-	if !a.inForce(now) || a.Tier != p.tiers.levels[e.tier].name {
+	if !a.inForce(now) {
 		return a
 	}
 	days := almanac{zone: p.zone}

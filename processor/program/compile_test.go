@@ -155,9 +155,10 @@ func standing(t *testing.T, p *Program, f Facts, at int64, d *Decision) {
 	}
 	for k := range p.events.list {
 		key := p.events.list[k].key
-		a := p.Bought(Assigned{}, key, 1000, at, at)
+		a, _, _ := p.Bought(Assigned{}, nothingKept, key, 1000, at, at)
 		require.True(t, a.Until == 0 || a.Until > at)
-		require.False(t, p.Bought(a, key, -1000, at, at).inForce(at) && a.Tier != "")
+		a, _, _ = p.Bought(a, nothingKept, key, -1000, at, at)
+		require.False(t, a.inForce(at))
 	}
 }
 

@@ -77,6 +77,14 @@ func (f *Facts) find(key uint64, bucket int32) *Count {
 	return nil
 }
 
+// Kept is [Kept] by the account's counters.
+func (f *Facts) Kept(key uint64) int64 {
+	if c := f.find(key, 0); c != nil {
+		return c.At
+	}
+	return 0
+}
+
 // countedFrom adds up a key's counters from a bucket on.
 func (f *Facts) countedFrom(key uint64, bucket int32) (sum int64) {
 	for i := f.place(key, bucket); i < len(f.Counts) && f.Counts[i].Key == key; i++ {

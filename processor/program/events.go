@@ -77,14 +77,33 @@ func (j *judge) gift(e *event, days *almanac) {
 	}
 	d.Rules = append(d.Rules, protocol.RuleResult{Rule: e.name, Points: e.points})
 	if e.tier >= 0 && e.kind != onFirst && e.kind != onBought {
-		given := j.p.prolong(Assigned{j.f.AssignedTier, j.f.AssignedUntil}, e, 1, j.at, j.now)
-		if d.Grant != "" {
-			given = j.p.Assign(Assigned{d.Grant, d.GrantUntil}, given, j.now)
+		was := j.granted()
+		given, below, changed := j.p.units(was, j.kept, e, 1, j.at, j.now)
+		if changed {
+			d.Counts = append(d.Counts, below)
 		}
-		if given.Tier != j.f.AssignedTier || given.Until != j.f.AssignedUntil {
+		if given != was {
 			d.Grant, d.GrantUntil = given.Tier, given.Until
 		}
 	}
+}
+
+// granted is the tier that is assigned with what the decision gives so far.
+func (j *judge) granted() Assigned {
+	if j.d.Grant != "" {
+		return Assigned{j.d.Grant, j.d.GrantUntil}
+	}
+	return Assigned{j.f.AssignedTier, j.f.AssignedUntil}
+}
+
+// kept is [Kept] by the decision and the account's counters.
+func (j *judge) kept(key uint64) int64 {
+	for k := len(j.d.Counts) - 1; k >= 0; k-- {
+		if c := &j.d.Counts[k]; c.Set && c.Key == key {
+			return c.At
+		}
+	}
+	return j.f.Kept(key)
 }
 
 // count changes a counter for the whole receipt; line counts from 1.

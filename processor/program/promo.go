@@ -375,8 +375,22 @@ func (j *judge) giveByCode(s *promoState, e *promo) {
 	}
 	if e.tier >= 0 {
 		s.tier = j.p.tiers.levels[e.tier].name
+		if j.registers {
+			j.keepLower(j.granted(), j.tierOf(e))
+		}
 		given := j.p.Assign(Assigned{d.Grant, d.GrantUntil}, j.tierOf(e), j.now)
 		d.Grant, d.GrantUntil = given.Tier, given.Until
+	}
+}
+
+// keepLower keeps the lower of two tiers that are assigned beside each other. A
+// purchase gives the higher alone: what a return would end is one tier.
+func (j *judge) keepLower(a, b Assigned) {
+	is := j.p.Assign(a, b, j.now)
+	for _, other := range [2]Assigned{a, b} {
+		if keep, ok := j.p.Replaced(other, is, j.kept, j.now); ok {
+			j.d.Counts = append(j.d.Counts, keep)
+		}
 	}
 }
 

@@ -132,10 +132,13 @@ func TestStandingAllocatesNothing(t *testing.T) {
 	decide := func() {
 		Evaluate(p, f, r, at, &d)
 		changes = p.Book(sale, p.Month(f, at, changes[:0]))
-		p.Bought(Assigned{}, d.Counts[0].Key, 1, at, at)
+		p.Bought(Assigned{}, nothingKept, d.Counts[0].Key, 1, at, at)
 	}
 	decide()
 	require.Equal(t, protocol.Approved, d.Code, d.Detail)
 	require.Len(t, d.Gifts, 2)
 	require.Zero(t, testing.AllocsPerRun(100, decide))
 }
+
+// nothingKept: the member has no tier beside the one assigned.
+func nothingKept(uint64) int64 { return 0 }

@@ -46,7 +46,6 @@ func (r *replay) give(a *ledger.Account, at, now int64) error {
 	}
 	p.tidy()
 	mine.Grant, mine.GrantUntil = d.Grant, d.GrantUntil
-	r.keepReplaced(program.Assigned{Tier: a.Tier, Until: a.TierUntil}, now)
 	return ledger.Apply(a, mine)
 }
 

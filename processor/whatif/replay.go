@@ -309,6 +309,11 @@ func (r *replay) both(m *member, when int64) error {
 			return nil // the draft has dates of its own
 		}
 		return r.happen(m, op.Detail)
+	case ledger.KindTier:
+		if op.Due != 0 {
+			return nil // the draft's tier has an end of its own
+		}
+		return r.byHand(m)
 	default:
 		if plainDue(op) {
 			return nil

@@ -52,29 +52,43 @@ func (r *replay) assign(a *ledger.Account, at int64) {
 		return
 	}
 	was := program.Assigned{Tier: a.Tier, Until: a.TierUntil}
+	kept := r.kept(a)
 	now := p.Assign(was, program.Assigned{Tier: mine.Grant, Until: mine.GrantUntil}, r.op.Time)
+	keep := func(below program.CountChange, changed bool) {
+		if changed {
+			mine.Counts = append(mine.Counts, countOf(below))
+		}
+	}
+	keep(p.Replaced(was, now, kept, r.op.Time))
 	for i := range mine.Counts {
 		if ch := &mine.Counts[i]; !ch.Set {
-			now = p.Bought(now, ch.Key, ch.Value, at, r.op.Time)
+			is, below, changed := p.Bought(now, kept, ch.Key, ch.Value, at, r.op.Time)
+			keep(below, changed)
+			now = is
 		}
 	}
 	mine.Grant, mine.GrantUntil = "", 0
 	if now != was {
 		mine.Grant, mine.GrantUntil = now.Tier, now.Until
-		r.keepReplaced(was, r.op.Time)
 	}
 }
 
-// keepReplaced keeps what the draft's assignment of a tier replaces and would
-// outlast it.
-func (r *replay) keepReplaced(was program.Assigned, now int64) {
-	mine := &r.mine
-	if mine.Grant == "" {
-		return
+// kept tells until when tiers are kept beside the assigned one: by what the
+// draft's record changes already, else by the account's counters.
+func (r *replay) kept(a *ledger.Account) program.Kept {
+	return func(key uint64) int64 { return ledger.Marked(key, r.mine.Counts, a.Counts) }
+}
+
+// byHand books a tier that the office has assigned.
+func (r *replay) byHand(m *member) error {
+	a, mine := m.draft, r.beside()
+	mine.Counts = mine.Counts[:0]
+	was, is := program.Assigned{Tier: a.Tier, Until: a.TierUntil}, program.Assigned{Tier: mine.Tier, Until: mine.TierUntil}
+	r.changes = r.q.Draft.ByHand(was, is, r.kept(a), mine.Time, r.changes[:0])
+	for _, c := range r.changes {
+		mine.Counts = append(mine.Counts, countOf(c))
 	}
-	if keep, ok := r.q.Draft.Replaced(was, program.Assigned{Tier: mine.Grant, Until: mine.GrantUntil}, now); ok {
-		mine.Counts = append(mine.Counts, countOf(keep))
-	}
+	return ledger.Apply(a, mine)
 }
 
 // dropTaken takes out of what a hold has promised the gift of a first purchase
