@@ -48,6 +48,7 @@ type Stats struct {
 	Queued   int  // tasks that wait
 	Unsynced int  // batches that wait for their sync
 	Filter   bool // new requests are told from repeated ones in memory
+	Receipts bool // and new receipts from known ones
 	DiskLow  bool // below MinFreeDisk: everything is shed
 	Held     bool // a follower keeps journal records that are older than their retention
 	Warm     bool // what was to be read into memory after the start (Options.WarmUp) has been
@@ -70,7 +71,7 @@ func (l *Ledger) Stats() Stats {
 		Undeliverable: c.undeliverable.Load(), Stalls: c.stalls.Load(), SlowDisk: c.diskSlow.Load(),
 		DroppedRanges: c.droppedRanges.Load(), DroppedRecords: c.droppedRecords.Load(), Held: l.held.Load(), OldestRecord: l.oldest.Load(),
 		BackgroundErrors: c.backgroundErrors.Load(), DupsRejected: c.dupsRejected.Load(),
-		Unsynced: int(l.unsynced.Load()), DiskLow: l.low.Load(), Filter: l.dupFilter.now.Load() != nil, Warm: l.warmed.Load(),
+		Unsynced: int(l.unsynced.Load()), DiskLow: l.low.Load(), Filter: l.dupFilter.now.Load() != nil, Receipts: l.receiptFilter.now.Load() != nil, Warm: l.warmed.Load(),
 	}
 	for _, sh := range l.shards {
 		s.Queued += sh.queue.len()

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"github.com/cockroachdb/pebble/v2"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"tillgate/ledger"
@@ -43,7 +44,21 @@ var ledgerCounters = []struct {
 	{counterDesc("warm", "1 when accounts and identifiers have been read into memory after the start, as far as there is room."), prometheus.GaugeValue, func(s *ledger.Stats) float64 { return truth(s.Warm) }},
 	{counterDesc("queued", "Requests that wait before the shards."), prometheus.GaugeValue, func(s *ledger.Stats) float64 { return float64(s.Queued) }},
 	{counterDesc("unsynced_batches", "Batches that wait for their sync."), prometheus.GaugeValue, func(s *ledger.Stats) float64 { return float64(s.Unsynced) }},
+	{counterDesc("duplicate_filter", "1 when new requests are told from repeated ones in memory; 0 costs a read each."), prometheus.GaugeValue, func(s *ledger.Stats) float64 { return truth(s.Filter) }},
+	{counterDesc("receipt_filter", "1 when new receipts are told from known ones in memory; 0 costs a read each."), prometheus.GaugeValue, func(s *ledger.Stats) float64 { return truth(s.Receipts) }},
+	{counterDesc("l0_sublevels", "Layers of flushed tables that wait to be merged: merges begin at 8, at 64 all writers wait."), prometheus.GaugeValue, func(s *ledger.Stats) float64 { return float64(store(s).Levels[0].Sublevels) }},
+	{counterDesc("compaction_debt_bytes", "What the store has to merge yet, estimated."), prometheus.GaugeValue, func(s *ledger.Stats) float64 { return float64(store(s).Compact.EstimatedDebt) }},
+	{counterDesc("flushed_bytes_total", "Written to tables from memory."), prometheus.CounterValue, func(s *ledger.Stats) float64 { return float64(store(s).Levels[0].TableBytesFlushed) }},
+	{counterDesc("merged_bytes_total", "Written to tables by merging others."), prometheus.CounterValue, func(s *ledger.Stats) float64 { m := store(s).Total(); return float64(m.TableBytesCompacted) }},
 	{counterDesc("disk_low", "1 when nothing is accepted because the disk is nearly full."), prometheus.GaugeValue, func(s *ledger.Stats) float64 { return truth(s.DiskLow) }},
+}
+
+// store is what Pebble tells; zeros of a ledger that can't go on.
+func store(s *ledger.Stats) *pebble.Metrics {
+	if s.Pebble == nil {
+		return &pebble.Metrics{}
+	}
+	return s.Pebble
 }
 
 func truth(b bool) float64 {

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tillgate/config"
+	"tillgate/ledger"
 	"tillgate/protocol/iso8583"
 )
 
@@ -185,7 +186,15 @@ func TestMetricsOfTheWholeServer(t *testing.T) {
 		require.NotContains(t, f.String(), "77011234567")
 		require.NotContains(t, f.String(), "T0001")
 	}
-	for _, name := range []string{"tillgate_requests_total", "tillgate_ledger_records_total", "go_goroutines"} {
+	for _, name := range []string{"tillgate_requests_total", "tillgate_ledger_records_total", "tillgate_ledger_l0_sublevels", "go_goroutines"} {
 		require.True(t, names[name], name)
+	}
+}
+
+// A ledger that can't go on has nothing to tell of its store, and is asked
+// nevertheless.
+func TestMetricsWithoutAStore(t *testing.T) {
+	for _, c := range ledgerCounters {
+		require.Zero(t, c.value(&ledger.Stats{}), c.desc.String())
 	}
 }
