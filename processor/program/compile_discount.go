@@ -18,14 +18,20 @@ func (c *compiler) discounts(o object) {
 	d.priority = b.choice("conflict", "largest", "priority") == 1
 	d.never = c.never(b)
 	d.ceilings = c.ceilings(b)
-	g := groups{}
+	var g groups
 	heads := c.ruleList(b, []string{"name", "when", "goods", "give", "group"},
 		[]string{"percent", "minus", "per", "take", "pay", "every", "across_receipts", "price", "bundle", "multiply"})
 	for i := range heads {
 		c.neverMatches(&heads[i], d.never)
-		d.rules = append(d.rules, c.discountRule(&heads[i], g))
+		r := c.discountRule(&heads[i])
+		if r.kind != cutMultiply {
+			g.enter(&heads[i], r.kind == cutPerReceipt, i)
+		} else if heads[i].group != "" {
+			c.fail(heads[i].body.at("group"), "multiply competes with nothing; leave the group out")
+		}
+		d.rules = append(d.rules, r)
 	}
-	d.groups = len(g)
+	d.groups = g.rules
 	var factors [][2]uint64
 	for i := range d.rules {
 		if r := &d.rules[i]; r.kind == cutMultiply {
@@ -35,8 +41,8 @@ func (c *compiler) discounts(o object) {
 	c.multiplies("discounts.rules", factors)
 }
 
-func (c *compiler) discountRule(h *ruleHead, g groups) discountRule {
-	r := discountRule{name: h.name, when: h.when, goods: h.goods, group: -1, num: 1, den: 1}
+func (c *compiler) discountRule(h *ruleHead) discountRule {
+	r := discountRule{name: h.name, when: h.when, goods: h.goods, num: 1, den: 1}
 	give := h.give
 	what := ""
 	if give.has("every") {
@@ -63,15 +69,6 @@ func (c *compiler) discountRule(h *ruleHead, g groups) discountRule {
 	case "multiply":
 		r.kind = cutMultiply
 		r.num, r.den = c.factor(give)
-		if h.group != "" {
-			c.fail(h.body.at("group"), "multiply competes with nothing; leave the group out")
-		}
-		return r
-	}
-	if r.kind == cutPerReceipt && h.group == "" {
-		r.group = g.alone(h.path)
-	} else {
-		r.group = g.of(h.group)
 	}
 	return r
 }

@@ -51,20 +51,31 @@ func (c *compiler) ruleList(section object, keys []string, giveKeys []string) []
 	return out
 }
 
-// groups numbers the groups of a section in the order in which they appear.
-type groups map[string]int
-
-func (g groups) of(name string) int {
-	if n, ok := g[name]; ok {
-		return n
-	}
-	g[name] = len(g)
-	return g[name]
+// groups are the groups of a section in the order in which they appear: the
+// rules of each, by number.
+type groups struct {
+	names map[string]int
+	rules [][]int
 }
 
-// alone is a group of one rule: sums and points per receipt compete only where
-// the document says so.
-func (g groups) alone(path string) int { return g.of("\x00" + path) }
+// enter lets a rule compete in its group: that of the document, else all
+// without one are in one. Sums and points per receipt compete only where the
+// document says so, and stand alone otherwise.
+func (g *groups) enter(h *ruleHead, perReceipt bool, rule int) {
+	name := h.group
+	if name == "" && perReceipt {
+		name = "\x00" + h.path
+	}
+	n, ok := g.names[name]
+	if !ok {
+		if g.names == nil {
+			g.names = map[string]int{}
+		}
+		n = len(g.rules)
+		g.names[name], g.rules = n, append(g.rules, nil)
+	}
+	g.rules[n] = append(g.rules[n], rule)
+}
 
 // ceilings reads the ceilings of a section, in parts of rateUnit.
 func (c *compiler) ceilings(o object) []ceiling {
@@ -147,14 +158,20 @@ func (c *compiler) earn(o object) {
 	e.onReceipt = b.choice("stack_on", "line", "receipt") == 1
 	e.never = c.never(b)
 	e.ceilings = c.ceilings(b)
-	g := groups{}
+	var g groups
 	heads := c.ruleList(b, []string{"name", "when", "goods", "give", "group", "lot"},
 		[]string{"percent", "ladder", "points", "per", "add_percent", "multiply"})
 	for i := range heads {
 		c.neverMatches(&heads[i], e.never)
-		e.rules = append(e.rules, c.earnRule(&heads[i], g))
+		r := c.earnRule(&heads[i])
+		if r.competes() {
+			g.enter(&heads[i], r.kind == earnPerReceipt, i)
+		} else if heads[i].group != "" {
+			c.fail(heads[i].body.at("group"), "add_percent and multiply compete with nothing; leave the group out")
+		}
+		e.rules = append(e.rules, r)
 	}
-	e.groups = len(g)
+	e.groups = g.rules
 	var factors [][2]uint64
 	for i := range e.rules {
 		if r := &e.rules[i]; r.kind == earnMultiply {
@@ -164,8 +181,8 @@ func (c *compiler) earn(o object) {
 	c.multiplies("earn.rules", factors)
 }
 
-func (c *compiler) earnRule(h *ruleHead, g groups) earnRule {
-	r := earnRule{name: h.name, when: h.when, goods: h.goods, group: -1, num: 1, den: 1}
+func (c *compiler) earnRule(h *ruleHead) earnRule {
+	r := earnRule{name: h.name, when: h.when, goods: h.goods, num: 1, den: 1}
 	give := h.give
 	what := give.one("percent", "ladder", "points", "add_percent", "multiply")
 	if give.has("per") && what != "points" {
@@ -184,16 +201,6 @@ func (c *compiler) earnRule(h *ruleHead, g groups) earnRule {
 	case "multiply":
 		r.kind = earnMultiply
 		r.num, r.den = c.factor(give)
-	}
-	switch {
-	case r.kind == earnAdd || r.kind == earnMultiply:
-		if h.group != "" {
-			c.fail(h.body.at("group"), "add_percent and multiply compete with nothing; leave the group out")
-		}
-	case r.kind == earnPerReceipt && h.group == "":
-		r.group = g.alone(h.path)
-	default:
-		r.group = g.of(h.group)
 	}
 	if n := h.body.get("lot"); n != nil {
 		c.ownLot(h, n, &r)

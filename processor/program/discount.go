@@ -33,7 +33,7 @@ func (j *judge) discount() {
 // matchDiscounts notes the rules that take part.
 func (j *judge) matchDiscounts() {
 	c := &j.p.discounts
-	j.matched = j.matched[:0]
+	j.matched, j.place = j.matched[:0], resize(j.place, len(c.rules))
 	for k := range c.rules {
 		r := &c.rules[k]
 		if !j.applies(r.when, r.goods, r.name) {
@@ -46,7 +46,7 @@ func (j *judge) matchDiscounts() {
 		if r.kind == cutUnits {
 			j.nth = append(j.nth, k)
 		}
-		j.matched = append(j.matched, k)
+		j.matches(k)
 	}
 }
 
@@ -58,11 +58,13 @@ func (j *judge) discountByRule() {
 		j.cutLines = resize(j.cutLines, len(c.rules))
 	}
 	j.gains = resize(j.gains, len(c.rules))
-	j.best, j.figure = resize(j.best, len(j.lines)), resize(j.figure, len(j.lines))
-	j.win, j.row = resize(j.win, len(j.lines)), resize(j.row, len(j.lines))
+	j.best, j.figure = sized(j.best, len(j.lines)), sized(j.figure, len(j.lines))
+	j.win, j.row = sized(j.win, len(j.lines)), sized(j.row, len(j.lines))
 	den := j.cutFactors()
-	for g := range c.groups {
-		j.cutGroup(g, den)
+	for _, group := range c.groups {
+		if j.compete(group); len(j.rivals) > 0 {
+			j.cutGroup(den)
+		}
 	}
 	for _, k := range j.matched {
 		r := &c.rules[k]
@@ -130,19 +132,17 @@ func (j *judge) multiply(goods int, num, den uint64) {
 	}
 }
 
-// cutGroup lets one group act: a contest on each line, then its winners.
-func (j *judge) cutGroup(g int, den uint64) {
+// cutGroup lets the rivals act: a contest on each line, then its winners.
+func (j *judge) cutGroup(den uint64) {
 	c := &j.p.discounts
 	clear(j.best)
-	clear(j.win)
 	receipts := false
-	for m, k := range j.matched {
-		r := &c.rules[k]
-		switch {
-		case r.group != g:
-		case r.kind == cutPerReceipt:
+	for _, m := range j.rivals {
+		r := &c.rules[j.matched[m]]
+		switch r.kind {
+		case cutPerReceipt:
 			receipts = true
-		case r.kind == cutUnits:
+		case cutUnits:
 			clear(j.row)
 			if r.across {
 				j.nthFigures(r, j.row)
@@ -150,11 +150,11 @@ func (j *judge) cutGroup(g int, den uint64) {
 				j.unitFigures(r, j.row)
 			}
 			j.contendAll(m)
-		case r.kind == cutBundle:
+		case cutBundle:
 			clear(j.row)
 			j.bundleFigures(r, j.row)
 			j.contendAll(m)
-		case r.kind == cutPercent:
+		case cutPercent:
 			net := j.net
 			for i := range j.on(r.goods).each {
 				j.contend(m, i, net[i]*int64(r.rate))
@@ -167,7 +167,7 @@ func (j *judge) cutGroup(g int, den uint64) {
 			}
 		}
 	}
-	if receipts && j.minusReceipt(g) {
+	if receipts && j.minusReceipt() {
 		return
 	}
 	j.wins = resize(j.wins, len(j.matched))
@@ -176,9 +176,9 @@ func (j *judge) cutGroup(g int, den uint64) {
 			j.wins[b-1]++
 		}
 	}
-	for m, k := range j.matched {
-		if c.rules[k].group == g && j.wins[m] > 0 {
-			j.bookCut(m, k, den)
+	for _, m := range j.rivals {
+		if j.wins[m] > 0 {
+			j.bookCut(m, j.matched[m], den)
 		}
 	}
 }
@@ -199,7 +199,7 @@ func (j *judge) contendAll(m int) {
 func (j *judge) contend(m, i int, v int64) {
 	v = min(v, j.room[i]*rateUnit)
 	if j.best[i] == 0 || !j.p.discounts.priority && j.win[i] < v {
-		j.win[i], j.best[i] = v, m+1
+		j.win[i], j.best[i] = v, m+1 // where nobody has won, win holds anything
 	}
 }
 
@@ -234,22 +234,23 @@ func (j *judge) bookCut(m, k int, den uint64) {
 		j.bookLine(k, slices.Index(j.best, m+1), den)
 		return
 	}
-	clear(j.figure)
-	clear(j.out)
 	var sum u128
-	last := 0
+	last, figure := 0, j.figure[:len(j.best)]
 	for i, b := range j.best {
-		if b == m+1 {
-			j.figure[i] = j.multiplyCut(r, i, den)
-			sum = sum.add(j.figure[i])
-			last = i
+		if b != m+1 {
+			figure[i] = u128{}
+			continue
 		}
+		v := j.multiplyCut(r, i, den)
+		sum = sum.add(v)
+		figure[i], last = v, i
 	}
 	if sum.zero() {
 		return
 	}
 	money, _ := sum.div(rateUnit * den)
 	if j.wins[m] == 1 {
+		clear(j.out)
 		j.out[last] = int64(money)
 	} else {
 		spreadExact(int64(money), sum, j.figure, j.rests, j.out)
@@ -313,20 +314,20 @@ func (j *judge) lower(money int64) {
 	}
 }
 
-// minusReceipt lets sums per receipt compete with the rest of their group by
-// total and reports whether one of them has won; then it is booked. The rules
-// on lines win a draw.
-func (j *judge) minusReceipt(g int) bool {
+// minusReceipt lets sums per receipt compete with their other rivals by total
+// and reports whether one of them has won; then it is booked. The rules on lines
+// win a draw.
+func (j *judge) minusReceipt() bool {
 	c := &j.p.discounts
 	best, most, receipts, lines := -1, int64(0), 0, int64(0)
-	for _, v := range j.win {
-		lines += v
-	}
-	for m, k := range j.matched {
-		r := &c.rules[k]
-		if r.group != g {
-			continue
+	for i, b := range j.best {
+		if b > 0 {
+			lines += j.win[i]
 		}
+	}
+	for _, m := range j.rivals {
+		k := j.matched[m]
+		r := &c.rules[k]
 		if r.kind != cutPerReceipt {
 			if c.priority && j.wonAny(m) {
 				break

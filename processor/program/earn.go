@@ -24,8 +24,10 @@ func (j *judge) earn() {
 	j.matchEarn()
 	j.figures = resize(j.figures, len(j.matched)*len(j.lines))
 	j.won = resize(j.won, len(j.matched))
-	for g := range e.groups {
-		j.earnGroup(g)
+	for _, group := range e.groups {
+		if j.compete(group); len(j.rivals) > 0 {
+			j.earnGroup()
+		}
 	}
 	j.addPercents()
 	den := j.multiplyEarn()
@@ -42,7 +44,7 @@ func (j *judge) figuresOf(m int) []u128 {
 // matchEarn notes the rules whose conditions hold, and the rate of each.
 func (j *judge) matchEarn() {
 	e := &j.p.earn
-	j.matched, j.rates = j.matched[:0], j.rates[:0]
+	j.matched, j.rates, j.place = j.matched[:0], j.rates[:0], resize(j.place, len(e.rules))
 	for k := range e.rules {
 		r := &e.rules[k]
 		if !j.applies(r.when, r.goods, r.name) {
@@ -59,7 +61,7 @@ func (j *judge) matchEarn() {
 			rate = r.steps[s].rate
 			j.hint(r, s)
 		}
-		j.matched = append(j.matched, k)
+		j.matches(k)
 		j.rates = append(j.rates, rate)
 	}
 }
@@ -82,18 +84,14 @@ func (j *judge) hint(r *earnRule, s int) {
 	}
 }
 
-// earnGroup lets the rules of a group compete. Rules outside every group
-// (add_percent, multiply) have the number −1.
-func (j *judge) earnGroup(g int) {
+// earnGroup lets the rivals compete.
+func (j *judge) earnGroup() {
 	e := &j.p.earn
 	lone := e.stack == stackSum || e.onReceipt // no contest on lines
 	j.best = resize(j.best, len(j.lines))
 	receipts := false
-	for m, k := range j.matched {
-		r := &e.rules[k]
-		if r.group != g {
-			continue
-		}
+	for _, m := range j.rivals {
+		r := &e.rules[j.matched[m]]
 		if r.kind == earnPerReceipt {
 			receipts = true
 			continue
@@ -120,10 +118,10 @@ func (j *judge) earnGroup(g int) {
 		}
 	}
 	if e.onReceipt && e.stack != stackSum {
-		j.oneForReceipt(g)
+		j.oneForReceipt()
 	}
 	if receipts {
-		j.perReceipt(g)
+		j.perReceipt()
 	}
 }
 
@@ -140,13 +138,13 @@ func (j *judge) earnFigure(r *earnRule, rate uint64, i int) (u128, bool) {
 	return mul64(uint64(j.base[i]), rate), true
 }
 
-// oneForReceipt leaves one rule of a group for the whole receipt: with
-// `priority` the first that matches any line, else the one that gives most.
-func (j *judge) oneForReceipt(g int) {
+// oneForReceipt leaves one of the rivals for the whole receipt: with `priority`
+// the first that matches any line, else the one that gives most.
+func (j *judge) oneForReceipt() {
 	e := &j.p.earn
 	best, most := -1, u128{}
-	for m, k := range j.matched {
-		if !e.rules[k].lineWise(g) || !j.won[m] {
+	for _, m := range j.rivals {
+		if !e.rules[j.matched[m]].lineWise() || !j.won[m] {
 			continue
 		}
 		sum := total(j.figuresOf(m))
@@ -154,15 +152,15 @@ func (j *judge) oneForReceipt(g int) {
 			best, most = m, sum
 		}
 	}
-	for m, k := range j.matched {
-		if e.rules[k].lineWise(g) && m != best {
+	for _, m := range j.rivals {
+		if e.rules[j.matched[m]].lineWise() && m != best {
 			clear(j.figuresOf(m))
 		}
 	}
 }
 
-// lineWise reports whether the rule competes on lines in group g.
-func (r *earnRule) lineWise(g int) bool { return r.group == g && r.kind != earnPerReceipt }
+// lineWise reports whether a rival competes on lines.
+func (r *earnRule) lineWise() bool { return r.kind != earnPerReceipt }
 
 // picksAny reports whether a selector picks a line that another doesn't ban.
 func (j *judge) picksAny(sel, never int) bool {
@@ -178,17 +176,16 @@ func (j *judge) picksAny(sel, never int) bool {
 	return false
 }
 
-// perReceipt lets points per receipt compete with the rest of their group by
-// total. A rule alone in its group wins.
-func (j *judge) perReceipt(g int) {
+// perReceipt lets points per receipt compete with their other rivals by total. A
+// rule alone in its group wins.
+func (j *judge) perReceipt() {
 	e := &j.p.earn
 	best, most := -1, u128{} // best −1: the rules on lines
 	decided := false         // by priority
-	for m, k := range j.matched {
-		r := &e.rules[k]
+	for _, m := range j.rivals {
+		r := &e.rules[j.matched[m]]
 		switch {
-		case r.group != g:
-		case r.kind != earnPerReceipt:
+		case r.lineWise():
 			sum := total(j.figuresOf(m))
 			most = most.add(sum)
 			decided = decided || e.stack == stackPriority && best < 0 && !sum.zero()
@@ -203,28 +200,28 @@ func (j *judge) perReceipt(g int) {
 		}
 	}
 	if e.stack == stackMax {
-		best = j.largestPerReceipt(g, most)
+		best = j.largestPerReceipt(most)
 	}
 	if best < 0 || e.stack == stackSum {
 		return
 	}
-	for m, k := range j.matched {
-		if e.rules[k].lineWise(g) {
+	for _, m := range j.rivals {
+		if e.rules[j.matched[m]].lineWise() {
 			clear(j.figuresOf(m))
 		}
 	}
 	j.won[best] = true
 }
 
-// largestPerReceipt is the rule of a group that gives more points per receipt
-// than the others, and more than the rules on lines; −1 for none. The rules on
-// lines win a draw, then the first in the document.
-func (j *judge) largestPerReceipt(g int, most u128) int {
+// largestPerReceipt is the rival that gives more points per receipt than the
+// others, and more than the rules on lines; −1 for none. The rules on lines win
+// a draw, then the first in the document.
+func (j *judge) largestPerReceipt(most u128) int {
 	e := &j.p.earn
 	best := -1
-	for m, k := range j.matched {
-		r := &e.rules[k]
-		if r.group != g || r.kind != earnPerReceipt || !j.picksAny(r.goods, e.never) {
+	for _, m := range j.rivals {
+		r := &e.rules[j.matched[m]]
+		if r.lineWise() || !j.picksAny(r.goods, e.never) {
 			continue
 		}
 		if v := mul64(uint64(r.points), rateUnit); most.less(v) {
@@ -277,8 +274,8 @@ func (j *judge) multiplyEarn() uint64 {
 			continue // its row is empty
 		}
 		row := j.figuresOf(m)
-		for i, by := range j.factors {
-			row[i] = row[i].mul(by)
+		for i := range j.on(e.rules[k].goods).each {
+			row[i] = row[i].mul(j.factors[i])
 		}
 	}
 	return den

@@ -44,6 +44,8 @@ type judge struct {
 	rests                               []uint64 // scratch of spreadExact
 	won                                 []bool   // of each matched: it counts on some line, or on the receipt
 	wins                                []int    // of each matched: lines it has won
+	place                               []int    // of each rule of the section: its place in matched + 1
+	rivals                              []int    // the places in matched of the rules of one group
 	best                                []int    // winner of each line, its place in matched + 1
 	gains                               []int64  // of each rule of the section
 	runs, group                         []unitRun
@@ -75,6 +77,14 @@ func next[T any](list *[]T) *T {
 	var none T
 	*list = append(*list, none)
 	return &(*list)[len(*list)-1]
+}
+
+// sized gives a slice of n items that reuses s; they hold anything.
+func sized[T any](s []T, n int) []T {
+	if cap(s) < n {
+		return make([]T, n)
+	}
+	return s[:n]
 }
 
 // pick finds, for each selector, the lines that it picks.
@@ -153,6 +163,22 @@ func (j *judge) applies(when *cond, goods int, rule string) bool {
 	}
 	j.opens(when)
 	return true
+}
+
+// matches notes that the conditions of rule k of the section hold.
+func (j *judge) matches(k int) {
+	j.matched = append(j.matched, k)
+	j.place[k] = len(j.matched)
+}
+
+// compete finds those of a group's rules whose conditions hold.
+func (j *judge) compete(group []int) {
+	j.rivals = j.rivals[:0]
+	for _, k := range group {
+		if at := j.place[k]; at > 0 {
+			j.rivals = append(j.rivals, at-1)
+		}
+	}
 }
 
 // skip notes, with Explain, why a rule does nothing.

@@ -171,7 +171,6 @@ type earnRule struct {
 	kind     earnKind
 	when     *cond // nil: always
 	goods    int
-	group    int
 	rate     uint64 // of rateUnit
 	points   int64
 	num, den uint64 // of multiply, reduced
@@ -183,6 +182,10 @@ type earnRule struct {
 	again    string // for hints to come again in time
 }
 
+// competes reports whether a rule is in a group: all but those that change what
+// others give.
+func (r *earnRule) competes() bool { return r.kind != earnAdd && r.kind != earnMultiply }
+
 type earnRules struct {
 	present   bool
 	gross     bool
@@ -191,7 +194,7 @@ type earnRules struct {
 	never     int // selector, or all for none
 	ceilings  []ceiling
 	rules     []earnRule
-	groups    int // rules of one group have numbers 0 … groups−1
+	groups    [][]int // the rules that compete with each other, by number
 }
 
 type discountKind uint8
@@ -218,7 +221,6 @@ type discountRule struct {
 	kind     discountKind
 	when     *cond
 	goods    int
-	group    int
 	rate     uint64
 	minus    int64
 	price    int64
@@ -238,7 +240,7 @@ type discounts struct {
 	never    int
 	ceilings []ceiling
 	rules    []discountRule
-	groups   int
+	groups   [][]int // the rules that compete with each other, by number
 }
 
 // spendCap is an entry of `caps`: without goods a cap of the receipt, with

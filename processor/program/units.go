@@ -1,6 +1,9 @@
 package program
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // unitRun is a number of units of one line that cost the same.
 type unitRun struct {
@@ -28,20 +31,23 @@ func (j *judge) unitsOf(sel int, open bool, runs []unitRun) []unitRun {
 		}
 		runs = append(runs, unitRun{i, price, units - more})
 	}
-	if len(runs) < 2 {
+	if len(runs) > fewRuns {
+		slices.SortStableFunc(runs, func(a, b unitRun) int { return cmp.Compare(b.price, a.price) })
 		return runs
 	}
-	slices.SortStableFunc(runs, func(a, b unitRun) int {
-		switch {
-		case a.price > b.price:
-			return -1
-		case a.price < b.price:
-			return 1
+	for at := 1; at < len(runs); at++ {
+		run, to := runs[at], at
+		for ; to > 0 && runs[to-1].price < run.price; to-- {
+			runs[to] = runs[to-1]
 		}
-		return a.line - b.line
-	})
+		runs[to] = run
+	}
 	return runs
 }
+
+// fewRuns are sorted by inserting them: calling a function to compare two costs
+// more than that.
+const fewRuns = 12
 
 // countUnits is how many units a selector picks.
 func (j *judge) countUnits(sel int) int64 {
