@@ -193,11 +193,14 @@ func (j *judge) contendAll(m int) {
 	}
 }
 
-// contend enters what a rule gives on a line, within what the line may lose:
-// the largest wins, or with `priority` the first. A word is enough: what rules
+// contend enters what a rule gives on a line, within what is left of its price:
+// the largest wins, or with `priority` the first. Ceilings come later, but a line
+// that may lose no more is given nothing. A word is enough: what rules
 // give on the lines of a receipt is at most MaxAmount × rateUnit, 10¹⁸.
 func (j *judge) contend(m, i int, v int64) {
-	v = min(v, j.room[i]*rateUnit)
+	if v = min(v, j.net[i]*rateUnit); j.room[i] == 0 {
+		v = 0
+	}
 	if j.best[i] == 0 || !j.p.discounts.priority && j.win[i] < v {
 		j.win[i], j.best[i] = v, m+1 // where nobody has won, win holds anything
 	}
@@ -272,10 +275,10 @@ func (j *judge) bookLine(k, i int, den uint64) {
 // multiplyCut is what a rule has won on a line, multiplied, within what the
 // line may lose.
 func (j *judge) multiplyCut(r *discountRule, i int, den uint64) u128 {
-	v := u128{lo: uint64(j.win[i])}
 	if len(j.factors) == 0 {
-		return v
+		return u128{lo: uint64(min(j.win[i], j.room[i]*rateUnit))}
 	}
+	v := u128{lo: uint64(j.win[i])}
 	by := den
 	if r.multiplied() {
 		by = j.factors[i]

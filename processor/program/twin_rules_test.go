@@ -62,7 +62,9 @@ func (t *twin) cutRow(r *tRule) ([]*big.Rat, []bool) {
 		t.bundleRow(r, row)
 	}
 	for i := range row {
-		row[i] = minr(row[i], rat(t.room(i), 1))
+		if row[i] = minr(row[i], rat(t.net[i], 1)); t.room(i) == 0 {
+			row[i] = new(big.Rat)
+		}
 		if r.kind == "take" || r.kind == "every" || r.kind == "across" || r.kind == "bundle" || r.kind == "per unit" {
 			matches[i] = row[i].Sign() > 0
 		}
