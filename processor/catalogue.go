@@ -92,6 +92,24 @@ func (s *Switch) Person(id ledger.AccountID) (month, day uint8, tags []string) {
 	return p.month, p.day, p.tags
 }
 
+// Merged are the members who are one with another since op brought there what
+// they had; nobody, if it is no such record or its source is no longer kept.
+func (s *Switch) Merged(op *ledger.Operation) []ledger.AccountID {
+	var from ledger.Operation
+	if found, err := s.ledger.Operation(op.Source, &from); err != nil || !found || from.Kind != ledger.KindMerge {
+		if err != nil {
+			s.o.Logger.Error("where points came from can't be read", "operation", op.Source, "cause", err)
+		}
+		return nil
+	}
+	one, err := s.oneWith(op.Merchant, from.Account, maxHops)
+	if err != nil {
+		s.o.Logger.Error("who was merged into a member can't be read", "account", from.Account, "cause", err)
+		return []ledger.AccountID{from.Account}
+	}
+	return one
+}
+
 // Versions are a merchant's published programmes.
 func (s *Switch) Versions(merchant string) program.Versions { return s.programs.of(merchant) }
 

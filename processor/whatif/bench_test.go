@@ -62,7 +62,8 @@ func (n nowhere) Codes(_ *ledger.Operation, _ *program.Program, uses []program.P
 func (n nowhere) Tiers(_ *ledger.Operation, tiers []program.CodeTier) []program.CodeTier {
 	return tiers
 }
-func (n nowhere) Versions(string) program.Versions { return n.versions }
+func (nowhere) Merged(*ledger.Operation) []ledger.AccountID { return nil }
+func (n nowhere) Versions(string) program.Versions          { return n.versions }
 func (n nowhere) Promised(*ledger.Operation) (protocol.IdentifierKind, bool, []ledger.LotPart) {
 	return protocol.ByCard, false, nil
 }

@@ -4,6 +4,9 @@ import (
 	"context"
 	"fmt"
 	"slices"
+
+	"tillgate/ledger"
+	"tillgate/processor/program"
 )
 
 // Apart replays a draft and tells in what the accounts of members differ at the
@@ -53,9 +56,28 @@ func (r *replay) apart(m *member) (list []string, err error) {
 	differ("first purchase", a.FirstPurchase, b.FirstPurchase, a.FirstPurchase == b.FirstPurchase)
 	differ("last purchase", a.LastPurchase, b.LastPurchase, a.LastPurchase == b.LastPurchase)
 	for _, c := range a.Counts {
-		if !slices.Contains(b.Counts, c) {
+		if slices.Contains(b.Counts, c) {
+			continue
+		}
+		if brought, err := r.brought(c.Key); err != nil {
+			return nil, err
+		} else if !brought {
 			list = append(list, fmt.Sprintf("the counter %+v is not there", c))
 		}
 	}
 	return list, nil
+}
+
+// brought reports whether a counter tells what a member has brought one of those
+// above, which no rule asks for and a replay doesn't count.
+func (r *replay) brought(key uint64) (found bool, err error) {
+	for p := range r.journal.Partitions() {
+		if err := r.journal.Accounts(p, func(id ledger.AccountID) bool {
+			found = found || key == program.CountKey("referral brought", id.String())
+			return !found
+		}); err != nil {
+			return false, err
+		}
+	}
+	return found, nil
 }

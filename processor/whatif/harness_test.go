@@ -112,10 +112,19 @@ func (s *shop) request(call protocol.Call) protocol.Request {
 // member comes with, "" for none.
 func (s *shop) enrol(code string) string {
 	s.t.Helper()
+	return s.invite(code, "")
+}
+
+// invite is enrol of somebody whom a member has invited, "" for nobody.
+func (s *shop) invite(code, friend string) string {
+	s.t.Helper()
 	r := s.request(protocol.CallCreateMember)
 	phone := "+7701" + strconv.Itoa(1000000+s.keys)
 	birthday := []string{"1990-11-18", "1985-12-03", "2000-02-29"}[s.keys%3]
 	r.Profile = &protocol.Profile{Phone: &phone, Birthday: &birthday, PromoCode: code}
+	if friend != "" {
+		r.Profile.Referrer = protocol.Identifier{Kind: protocol.ByID, Value: friend}
+	}
 	return s.must(r).Member.ID
 }
 

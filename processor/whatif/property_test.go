@@ -84,6 +84,30 @@ earn:
 discounts: {rules: [{name: sixth coffee, goods: {category: [coffee]}, give: {every: 3, percent: 100, across_receipts: true}}]}
 redeem: {with: [code, card], cap: 60}
 `,
+	"since": `
+program: since
+currency: KZT
+timezone: Asia/Almaty
+lots: {expires_after: 20d}
+earn:
+  stack: sum
+  rules:
+    - {name: base, give: {percent: 5}}
+    - {name: back for cake, goods: {category: [cake]}, when: {since_first: {rule: coffee, within: 3d}}, give: {percent: 20}}
+    - {name: coffee, goods: {category: [coffee]}, give: {percent: 9}}
+    - {name: big spender, when: {since_reached: {sum: 700, within: 5d}}, give: {percent: 30}}
+discounts: {rules: [{name: arrived, when: {since_reached: {sum: 1500, within: 40h}}, give: {percent: 10}}]}
+redeem: {with: [code, card], cap: 60}
+`,
+	"friends": `
+program: friends
+currency: KZT
+timezone: Asia/Almaty
+earn: {rules: [{name: base, give: {percent: 10}}]}
+referral: {percent: [5, 2, 1], first_purchase: 44}
+events: [{event: first_purchase, give: {points: 30}}]
+redeem: {with: [code, card], cap: 60}
+`,
 	"single": `
 program: single
 currency: KZT
@@ -323,7 +347,11 @@ func (w *week) enrols() {
 	if w.draw("comes with a code", 0, 3) == 0 {
 		code, _ = w.pick(w.codes)
 	}
-	w.members = append(w.members, w.enrol(code))
+	friend, invited := "", w.draw("is invited", 0, 1) == 1
+	if invited {
+		friend, _ = w.pick(w.members)
+	}
+	w.members = append(w.members, w.invite(code, friend))
 }
 
 // other is what programmes have no say in.
@@ -357,8 +385,10 @@ func (w *week) other() {
 	default:
 		if len(w.members) > 1 {
 			r := w.request(protocol.CallMerge)
-			r.Target, r.Into = member, w.members[0]
+			into, _ := w.pick(w.members)
+			r.Target, r.Into = member, into
 			w.ask(r)
+			w.delivered() // a replay sees a merge when it arrives
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -38,6 +39,9 @@ type Shop interface {
 	// Person is what rules may ask of a member's profile as it is now: the day
 	// of the birthday, 0 where it isn't known, and tags.
 	Person(id ledger.AccountID) (month, day uint8, tags []string)
+	// Merged are the members who are one with another since a record brought
+	// there what they had; nobody, if it is no such record.
+	Merged(op *ledger.Operation) []ledger.AccountID
 	// Versions are the merchant's published programmes.
 	Versions(merchant string) program.Versions
 	// Promised tells what a hold's or a sale's record keeps beside its figures:
@@ -203,7 +207,22 @@ func (r *replay) record(record []byte) (over bool, err error) {
 			r.schedule(m, when, early)
 		}
 	}
+	r.unite(m)
 	return false, ledger.Apply(&m.real, op)
+}
+
+// unite takes those who are now one with the member from above it, as the
+// switch does: nobody is rewarded for one's own purchases.
+func (r *replay) unite(m *member) {
+	if r.op.Kind != ledger.KindPostIn || len(r.op.Rules) > 0 || len(m.real.Upline) == 0 {
+		return
+	}
+	if one := r.shop.Merged(&r.op); len(one) > 0 {
+		m.real.Upline = slices.DeleteFunc(m.real.Upline, func(id ledger.AccountID) bool { return slices.Contains(one, id) })
+		if m.draft != nil {
+			m.draft.Upline = append(m.draft.Upline[:0], m.real.Upline...)
+		}
+	}
 }
 
 // refused goes on after the draft's account has taken no more (it would have

@@ -18,6 +18,7 @@ func (r *replay) stand(a *ledger.Account, s *sale) {
 	r.changes = p.Book(program.Sale{
 		Paid: s.draft.payable, Day: op.Spent.Day, Store: op.Store, Group: group, Partner: partner,
 	}, r.changes[:0])
+	r.changes = p.Reached(r.changes, a.Lifetime, a.Lifetime+s.draft.payable, op.At)
 	for _, c := range r.changes {
 		s.beside.counts = append(s.beside.counts, countOf(c))
 	}
@@ -51,15 +52,16 @@ func (r *replay) assign(a *ledger.Account, at int64) {
 	if mine.Grant == "" && !p.BuysTiers() {
 		return
 	}
-	was := program.Assigned{Tier: a.Tier, Until: a.TierUntil}
+	was, promised := program.Assigned{Tier: a.Tier, Until: a.TierUntil}, program.Assigned{Tier: mine.Grant, Until: mine.GrantUntil}
 	kept := r.kept(a)
-	now := p.Assign(was, program.Assigned{Tier: mine.Grant, Until: mine.GrantUntil}, r.op.Time)
+	now := p.Assign(was, promised, r.op.Time)
 	keep := func(below program.CountChange, changed bool) {
 		if changed {
 			mine.Counts = append(mine.Counts, countOf(below))
 		}
 	}
 	keep(p.Replaced(was, now, kept, r.op.Time))
+	keep(p.Replaced(promised, now, kept, r.op.Time))
 	for i := range mine.Counts {
 		if ch := &mine.Counts[i]; !ch.Set {
 			is, below, changed := p.Bought(now, kept, ch.Key, ch.Value, at, r.op.Time)
@@ -91,17 +93,21 @@ func (r *replay) byHand(m *member) error {
 	return ledger.Apply(a, mine)
 }
 
-// dropTaken takes out of what a hold has promised the gift of a first purchase
-// that another purchase has had since the hold ended: it is there once.
+// dropTaken takes out of what a hold has promised the gift or reward of a first
+// purchase that another purchase has had since the hold ended: it is there once.
 func (r *replay) dropTaken(a *ledger.Account, s *sale) {
 	b := &s.beside
 	for i := len(b.counts) - 1; i >= 0; i-- {
 		key := b.counts[i].Key
 		name, once := r.q.Draft.FirstGift(key)
-		if !once || !slices.ContainsFunc(a.Counts, func(c ledger.Count) bool { return c.Key == key }) {
+		if !(once || program.FirstReward(key)) || !slices.ContainsFunc(a.Counts, func(c ledger.Count) bool { return c.Key == key }) {
 			continue
 		}
 		b.counts = slices.Delete(b.counts, i, i+1)
+		if !once {
+			b.rewards = slices.DeleteFunc(b.rewards, func(w reward) bool { return w.fixed })
+			continue
+		}
 		b.gifts = slices.DeleteFunc(b.gifts, func(g ledger.Gift) bool { return g.Rule == name })
 		s.rules = slices.DeleteFunc(s.rules, func(x ledger.Rule) bool { return x.Name == name })
 	}
