@@ -96,9 +96,10 @@ func (t *Task) codeAgain(tx *ledger.Tx, op *ledger.Operation, s *ledger.Sale, a 
 			return err
 		}
 	}
-	if sold := &t.side; !over {
-		if k.tier != "" && sold.Grant == k.tier {
-			op.Grant, op.GrantUntil = sold.Grant, sold.GrantUntil
+	if !over {
+		if given, ok := t.gaveTier(k, s.At); ok {
+			is := t.version.Program.Assign(program.Assigned{Tier: op.Grant, Until: op.GrantUntil}, given, t.when.now)
+			op.Grant, op.GrantUntil = is.Tier, is.Until
 		}
 		return nil
 	}

@@ -85,15 +85,16 @@ func (t *Task) assign(op *ledger.Operation, a *ledger.Account, at int64) {
 	if op.Grant == "" && !p.BuysTiers() {
 		return
 	}
-	was := program.Assigned{Tier: a.Tier, Until: a.TierUntil}
+	was, promised := program.Assigned{Tier: a.Tier, Until: a.TierUntil}, program.Assigned{Tier: op.Grant, Until: op.GrantUntil}
 	kept := keptBy(op, a.Counts)
-	now := p.Assign(was, program.Assigned{Tier: op.Grant, Until: op.GrantUntil}, t.when.now)
+	now := p.Assign(was, promised, t.when.now)
 	keep := func(below program.CountChange, changed bool) {
 		if changed {
 			op.Counts = append(op.Counts, countOf(below))
 		}
 	}
 	keep(p.Replaced(was, now, kept, t.when.now))
+	keep(p.Replaced(promised, now, kept, t.when.now))
 	for i := range op.Counts {
 		if ch := &op.Counts[i]; !ch.Set {
 			is, below, changed := p.Bought(now, kept, ch.Key, ch.Value, at, t.when.now)

@@ -261,9 +261,8 @@ func (t *Task) latePromos(tx *ledger.Tx, op *ledger.Operation, a *ledger.Account
 func (t *Task) promised(at int64) (tier string, until int64) {
 	var given program.Assigned
 	for i := range t.said.promos {
-		k := &t.said.promos[i]
-		if entry, ok := t.version.Program.PromoNamed(k.name, k.series); ok && k.tier != "" {
-			given = t.version.Program.Assign(given, t.version.Program.PromoGives(entry, at), t.when.now)
+		if one, ok := t.gaveTier(&t.said.promos[i], at); ok {
+			given = t.version.Program.Assign(given, one, t.when.now)
 		}
 	}
 	return given.Tier, given.Until
@@ -283,30 +282,55 @@ func forgo(op *ledger.Operation, k *promoRemark, keys ...uint64) {
 	op.Counts = slices.DeleteFunc(op.Counts, func(c ledger.CountChange) bool { return slices.Contains(keys, c.Key) })
 }
 
-// endGranted ends the tier that a promo code gave with a sale of which nothing
-// is left, if the member has it still as it was given: the code can be used
+// endGranted ends the tiers that promo codes gave with a sale of which nothing is
+// left, if the member has them still as they were given: the codes can be used
 // again.
 func (t *Task) endGranted(tx *ledger.Tx, s *ledger.Sale, op *ledger.Operation, a *ledger.Account) error {
-	if op.Grant != "" || a.Tier == "" {
-		return nil
-	}
 	sold := &t.side
 	if err := read(tx, s.Record, sold); err != nil {
 		return err
 	}
-	if sold.Grant != a.Tier || sold.GrantUntil != a.TierUntil || len(sold.Data) == 0 {
+	if len(sold.Data) == 0 {
 		return nil
 	}
 	var h holdData
 	if err := decodeHoldData(sold.Data, &h); err != nil {
 		return err
 	}
+	was := program.Assigned{Tier: a.Tier, Until: a.TierUntil}
+	if op.Grant != "" {
+		was = program.Assigned{Tier: op.Grant, Until: op.GrantUntil}
+	}
+	now := was
 	for i := range h.said.promos {
-		if p := &h.said.promos[i]; p.refused == "" && p.tier == a.Tier {
-			op.Grant, op.GrantUntil = a.Tier, tx.Now()
+		given, ok := t.gaveTier(&h.said.promos[i], s.At)
+		if !ok {
+			continue
 		}
+		is, below, changed := t.version.Program.Ends(now, given, keptBy(op, a.Counts), t.when.now)
+		if changed {
+			op.Counts = append(op.Counts, countOf(below))
+		}
+		now = is
+	}
+	if now != was {
+		op.Grant, op.GrantUntil = now.Tier, now.Until
 	}
 	return nil
+}
+
+// gaveTier is the tier that a promo code has given with a sale of a moment; false
+// for none.
+func (t *Task) gaveTier(k *promoRemark, at int64) (program.Assigned, bool) {
+	if k.refused != "" || k.tier == "" {
+		return program.Assigned{}, false
+	}
+	entry, ok := t.version.Program.PromoNamed(k.name, k.series)
+	if !ok {
+		return program.Assigned{}, false
+	}
+	given := t.version.Program.PromoGives(entry, at)
+	return given, given.Tier == k.tier
 }
 
 // countIn is what an account's counter without buckets stands at.

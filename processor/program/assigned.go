@@ -49,18 +49,44 @@ func (p *Program) Replaced(was, is Assigned, kept Kept, now int64) (CountChange,
 	return CountChange{Count: floor, Set: true}, true
 }
 
-// ByHand appends what the office's assignment of a tier changes beside it: a lower
-// tier is kept, and what is kept of the same tier gives way, for the office says
-// when this one ends.
+// ByHand appends what the office's assignment of a tier changes beside it. A lower
+// tier is kept and a higher one is over. The assigned one is kept as well: what is
+// bought after it goes on from its end, and whatever comes back of that ends
+// before it does.
 func (p *Program) ByHand(was, is Assigned, kept Kept, now int64, changes []CountChange) []CountChange {
 	if keep, ok := p.Replaced(was, is, kept, now); ok {
 		changes = append(changes, keep)
 	}
-	if floor, ok := p.Floor(is); ok && kept(floor.Key) != 0 {
-		floor.Value = 0
-		changes = append(changes, CountChange{Count: floor, Set: true})
+	floor, ok := p.Floor(is)
+	if !ok {
+		return changes
+	}
+	changes = append(changes, CountChange{Count: floor, Set: true})
+	for k := p.tiers.find(is.Tier) + 1; k < len(p.tiers.levels); k++ {
+		if key := p.tiers.levels[k].floor; kept(key) != 0 {
+			changes = append(changes, CountChange{Count: Count{Key: key}, Set: true})
+		}
 	}
 	return changes
+}
+
+// Ends is what becomes of the member's assigned tier when what has given one
+// comes back: that tier is over, if it stands as it was given. below is the
+// counter that has kept it.
+func (p *Program) Ends(a, given Assigned, kept Kept, now int64) (is Assigned, below CountChange, changed bool) {
+	if !given.inForce(now) {
+		return a, below, false
+	}
+	if a == given {
+		a.Until = now
+		return a, below, false
+	}
+	floor, ok := p.Floor(given)
+	if !ok || kept(floor.Key) != floor.At {
+		return a, below, false
+	}
+	floor.Value = 0
+	return a, CountChange{Count: floor, Set: true}, true
 }
 
 // Floor is the counter that keeps an assignment beside another; false if the
@@ -138,6 +164,10 @@ func (p *Program) units(a Assigned, kept Kept, e *event, units, at, now int64) (
 		is = p.prolong(was, e, units, clampMoment(at), now)
 	} else {
 		is = p.shorten(was, e, -units, clampMoment(at), now)
+		if days := (almanac{zone: p.zone}); assigned && is.inForce(now) && is.Until != 0 &&
+			days.dayOf(is.Until-1) <= days.dayOf(kept(level.floor)-1) {
+			is.Until = now // what is left of it was assigned by hand, and is kept to the second
+		}
 	}
 	higher := a.inForce(now) && p.tiers.find(a.Tier) > e.tier
 	switch {

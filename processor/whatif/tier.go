@@ -25,27 +25,37 @@ func (r *replay) dropTier(b *beside, code [2]uint64) {
 	b.grant, b.grantUntil = left.Tier, left.Until
 }
 
-// endGranted ends the tier that a promo code gave with a sale of which nothing
-// is left, if the member has it still as it was given.
+// endGranted ends the tiers that promo codes gave with a sale of which nothing is
+// left, if the member has them still as they were given.
 func (r *replay) endGranted(a *ledger.Account, s *sale) {
-	b, mine := &s.beside, &r.mine
-	if mine.Grant != "" || a.Tier == "" || b.grant != a.Tier || b.grantUntil != a.TierUntil {
-		return
+	mine := &r.mine
+	was := program.Assigned{Tier: a.Tier, Until: a.TierUntil}
+	if mine.Grant != "" {
+		was = program.Assigned{Tier: mine.Grant, Until: mine.GrantUntil}
 	}
-	if slices.ContainsFunc(b.tiers, func(t codeTier) bool { return t.gives.Tier == a.Tier }) {
-		mine.Grant, mine.GrantUntil = a.Tier, r.op.Time
+	now := was
+	for _, t := range s.beside.tiers {
+		is, below, changed := r.q.Draft.Ends(now, t.gives, r.kept(a), r.op.Time)
+		if changed {
+			mine.Counts = append(mine.Counts, countOf(below))
+		}
+		now = is
+	}
+	if now != was {
+		mine.Grant, mine.GrantUntil = now.Tier, now.Until
 	}
 }
 
-// grantAgain promises again the tier that the codes of a sale gave, when it is
+// grantAgain promises again the tiers that the codes of a sale gave, when it is
 // booked again, unless others have used the code up since.
 func (r *replay) grantAgain(s *sale) {
-	b := &s.beside
-	for _, t := range b.tiers {
+	var given program.Assigned
+	for _, t := range s.beside.tiers {
 		lost := false
 		r.usedUp(func(_ string, keys [2]uint64) { lost = lost || keys == t.code })
-		if !lost && t.gives.Tier == b.grant {
-			r.mine.Grant, r.mine.GrantUntil = b.grant, b.grantUntil
+		if !lost {
+			given = r.q.Draft.Assign(given, t.gives, r.op.Time)
 		}
 	}
+	r.mine.Grant, r.mine.GrantUntil = given.Tier, given.Until
 }
