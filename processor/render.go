@@ -44,6 +44,7 @@ func renderDecline(op *ledger.Operation, r *protocol.Response) {
 	if tellsMaximum(r.Code, op.Field) {
 		r.MaxPoints, r.HasMaxPoints = op.MaxRedeem, true
 	}
+	r.Warnings = append(r.Warnings[:0], op.Flags...)
 	identify(op, r)
 	r.Time = op.Time
 }

@@ -210,7 +210,7 @@ func tell(r *protocol.Response) []string {
 		if r.Replayed {
 			s += " (replayed)"
 		}
-		return []string{s}
+		return append([]string{s}, warned(r)...)
 	}
 	var out []string
 	if r.Call == protocol.CallBalance {
@@ -246,6 +246,10 @@ func tell(r *protocol.Response) []string {
 	if r.HasBalance {
 		out = append(out, tellBalance(r))
 	}
+	return append(out, warned(r)...)
+}
+
+func warned(r *protocol.Response) (out []string) {
 	for _, w := range r.Warnings {
 		out = append(out, "! "+w)
 	}

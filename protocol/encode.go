@@ -144,6 +144,9 @@ func appendProblem(dst []byte, r *Response) []byte {
 	if len(r.Problems) > 0 {
 		e.problems(r.Problems)
 	}
+	if len(r.Warnings) > 0 {
+		e.texts("warnings", r.Warnings)
+	}
 	e.close('}')
 	return e.dst
 }
