@@ -50,7 +50,7 @@ func requireOrdered(t require.TestingT, a *Account) {
 	for i, l := range a.Lots {
 		require.Positive(t, l.Points)
 		if i > 0 {
-			require.Negative(t, compareLots(a.Lots[i-1], l), "lots are ordered and no two are alike: %+v", a.Lots)
+			require.Negative(t, a.Lots[i-1].Compare(l), "lots are ordered and no two are alike: %+v", a.Lots)
 		}
 	}
 	for i := range a.Holds {

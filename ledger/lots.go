@@ -23,9 +23,10 @@ const (
 	tidyLots = 256
 )
 
-// compareLots is the order in which points are spent: by expiry, then by
-// activation; lots that never expire last (L1).
-func compareLots(a, b LotPart) int {
+// Compare is the order in which points are spent: by expiry, then by activation;
+// lots that never expire last (L1).
+func (p LotPart) Compare(q LotPart) int {
+	a, b := &p, &q
 	ea, eb := a.Expires, b.Expires
 	if ea == 0 {
 		ea = math.MaxInt64
@@ -57,13 +58,80 @@ func compare(a, b int64) int {
 	return 0
 }
 
+// In reports whether a part belongs to a lot: to the one with its dates or, with
+// extends, to one whose end purchases have moved meanwhile.
+func (p LotPart) In(lot LotPart, extends bool) bool {
+	return p.Active == lot.Active && p.Own == lot.Own &&
+		(p.Expires == lot.Expires || extends && !p.Own && p.Expires != 0 && lot.Expires > p.Expires)
+}
+
+// Taken are the parts that an operation has taken of lots, with their points
+// above zero.
+func (op *Operation) Taken(dst []LotPart) []LotPart {
+	for _, part := range op.Lots {
+		if part.Points < 0 {
+			part.Points = -part.Points
+			dst = append(dst, part)
+		}
+	}
+	return dst
+}
+
+// Regain appends to dst the lots to which a reversed return gives own again, the
+// parts that it should have taken: each goes where it was taken; what other lots
+// had to give in its place goes there, in the order in which points are spent;
+// and what nobody could give goes to own. took is what the return took of each
+// lot, and is less by all that is given there.
+func Regain(dst, own, took []LotPart, extends bool) []LotPart {
+	var left int64
+	for i := range own {
+		dst = own[i].regain(dst, took, extends, &own[i].Points)
+		left += own[i].Points
+	}
+	slices.SortFunc(took, LotPart.Compare)
+	for i := range took {
+		dst = common(dst, took[i], &took[i].Points, &left)
+	}
+	for i := range own {
+		dst = common(dst, own[i], &own[i].Points, &left)
+	}
+	return dst
+}
+
+// Given notes in took that a part has been given again ([Regain]).
+func Given(took []LotPart, part LotPart, extends bool) {
+	part.regain(nil, took, extends, &part.Points)
+}
+
+// regain appends what of a part was taken from its own lot.
+func (p LotPart) regain(dst, took []LotPart, extends bool, left *int64) []LotPart {
+	for i := range took {
+		if p.In(took[i], extends) {
+			dst = common(dst, took[i], &took[i].Points, left)
+		}
+	}
+	return dst
+}
+
+// common appends the part of a lot that is in both of two amounts.
+func common(dst []LotPart, lot LotPart, a, b *int64) []LotPart {
+	n := min(*a, *b)
+	if n <= 0 {
+		return dst
+	}
+	*a -= n
+	*b -= n
+	lot.Points = n
+	return append(dst, lot)
+}
+
 // addPart adds a part to ordered lots or takes it away if it is negative. It
 // reports false if the lot has less than is taken, or too much would be in it.
 func addPart(lots *[]LotPart, part LotPart) bool {
 	if part.Points == 0 {
 		return true
 	}
-	i, found := slices.BinarySearchFunc(*lots, part, compareLots)
+	i, found := slices.BinarySearchFunc(*lots, part, LotPart.Compare)
 	if !found {
 		if part.Points < 0 || part.Points > MaxPoints {
 			return false
@@ -95,7 +163,7 @@ func extendLots(lots []LotPart, end int64) []LotPart {
 	if !moved {
 		return lots
 	}
-	slices.SortFunc(lots, compareLots)
+	slices.SortFunc(lots, LotPart.Compare)
 	return mergeLots(lots, LotPart.SameLot)
 }
 

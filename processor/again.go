@@ -171,6 +171,7 @@ func (t *Task) giveBeside(op, from *ledger.Operation, s *ledger.Sale, gone *once
 		}
 		if part.Points = max(part.Points, 0); part.Points > 0 {
 			op.Legs[ledger.LegIssued] -= part.Points
+			ledger.Given(t.took, part, t.purse.extends)
 			t.purse.earn(part)
 		}
 	}

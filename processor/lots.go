@@ -50,32 +50,9 @@ func extended(l ledger.LotPart, extend int64) int64 {
 	return extend
 }
 
-// compareLots is the order in which points are spent: what ends first, then
-// what was active first; what never ends comes last (L1).
-func compareLots(a, b ledger.LotPart) int {
-	switch {
-	case a.Expires != b.Expires:
-		if b.Expires == 0 || a.Expires != 0 && a.Expires < b.Expires {
-			return -1
-		}
-		return 1
-	case a.Active != b.Active:
-		if a.Active < b.Active {
-			return -1
-		}
-		return 1
-	case a.Own != b.Own:
-		if !a.Own {
-			return -1
-		}
-		return 1
-	}
-	return 0
-}
-
 // insert puts points into their lot without noting a change.
 func (p *purse) insert(l ledger.LotPart) {
-	i, found := slices.BinarySearchFunc(p.lots, l, compareLots)
+	i, found := slices.BinarySearchFunc(p.lots, l, ledger.LotPart.Compare)
 	if found {
 		p.lots[i].Points += l.Points
 		return
@@ -169,11 +146,7 @@ func (p *purse) spend(n int64, pins []ledger.LotPart) ([]ledger.LotPart, int64) 
 // a later end if purchases have extended it meanwhile. −1 if it is gone.
 func (p *purse) find(part ledger.LotPart) int {
 	for i := range p.lots {
-		l := &p.lots[i]
-		if l.Active != part.Active || l.Own != part.Own {
-			continue
-		}
-		if l.Expires == part.Expires || p.extends && !part.Own && part.Expires != 0 && l.Expires > part.Expires {
+		if part.In(p.lots[i], p.extends) {
 			return i
 		}
 	}

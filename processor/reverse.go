@@ -285,9 +285,9 @@ func (t *Task) reverseReturn(tx *ledger.Tx) error {
 }
 
 // takeAgain undoes a return's effects on the account: what came back to lots
-// is taken from them, else from what is there, else owed; what was taken away
-// is given to the sale's own lots, earned. What had lapsed, or was forgiven,
-// stays so.
+// is taken from them, else from what is there, else owed; what was taken away,
+// earned of the sale's own lots, is given where it was taken. What had lapsed, or
+// was forgiven, stays so.
 func (t *Task) takeAgain(sale *ledger.Sale, from *ledger.Operation, earned []ledger.LotPart, gone *once) {
 	p, op := &t.purse, &t.op
 	lapsed := max(from.Legs[ledger.LegExpired], 0)
@@ -300,16 +300,18 @@ func (t *Task) takeAgain(sale *ledger.Sale, from *ledger.Operation, earned []led
 	_, need = p.spend(need, nil)
 	p.owe(need)
 	taken := from.Legs[ledger.LegIssued]
+	t.took = from.Taken(t.took[:0])
 	left := t.giveBeside(op, from, sale, gone, taken)
-	for _, own := range earned {
-		if own.Points = min(own.Points, left); own.Points == 0 {
-			continue
+	for i := range earned {
+		earned[i].Points = min(earned[i].Points, left)
+		left -= earned[i].Points
+	}
+	t.done = ledger.Regain(t.done[:0], earned, t.took, p.extends)
+	for _, part := range t.done {
+		if i := p.find(part); i >= 0 {
+			part.Expires = p.lots[i].Expires
 		}
-		left -= own.Points
-		if i := p.find(own); i >= 0 {
-			own.Expires = p.lots[i].Expires
-		}
-		p.earn(own)
+		p.earn(part)
 	}
 	op.Legs[ledger.LegRedeemed] += from.Points
 	op.Legs[ledger.LegExpired] -= lapsed // the next return books it again

@@ -37,6 +37,7 @@ type Task struct {
 	flags    []string              // of the request itself, for its record
 	bans     []ban                 // what the guard blocks because of it
 	done     []ledger.LotPart      // scratch: what returns gave back before
+	took     []ledger.LotPart      // scratch: what the return that is undone took of each lot
 	changes  []program.CountChange // scratch
 	nobody   ledger.Account        // a member who is made with the sale; it stays empty
 	lent     []lentTags            // tags of products in the request's lines

@@ -254,28 +254,21 @@ func Proportion(part, whole, sum int64) int64 {
 
 // Portions splits what comes back of a whole into its parts, which add up to it:
 // before of it has come back earlier, after has in the end. Each part gives its
-// proportion, cumulatively, so that it has given all of itself when everything
-// is back. The portions, appended to dst, are not negative and add up to after −
-// before. 0 ≤ before ≤ after ≤ Σ parts.
+// proportion, cumulatively and within as many units as there are parts, so that
+// it has given all of itself when everything is back, in whatever steps. The
+// portions, appended to dst, are not negative and add up to after − before.
+// 0 ≤ before ≤ after ≤ Σ parts.
 func Portions(dst []int64, before, after int64, parts []int64) []int64 {
-	var whole, upTo, had, has, owed int64
+	var whole int64
 	for _, part := range parts {
 		whole += part
 	}
-	from := len(dst)
+	// A part has the floor of its proportion, and those behind it share the rest
+	// likewise: so each grows with what has come back, and none is owed a unit.
 	for _, part := range parts {
-		upTo += part
-		hadNow, hasNow := Proportion(upTo, whole, before), Proportion(upTo, whole, after)
-		portion := hasNow - has - (hadNow - had) - owed
-		had, has = hadNow, hasNow
-		// Rounding may want a unit back of one part and give it to the next.
-		owed = max(-portion, 0)
-		dst = append(dst, portion+owed)
-	}
-	for i := len(dst) - 1; owed > 0 && i >= from; i-- {
-		less := min(owed, dst[i])
-		dst[i] -= less
-		owed -= less
+		had, has := Proportion(part, whole, before), Proportion(part, whole, after)
+		dst = append(dst, has-had)
+		before, after, whole = before-had, after-has, whole-part
 	}
 	return dst
 }

@@ -111,6 +111,7 @@ func (b *back) keep(u undo) {
 // their lots, those that were earned are taken away (L5).
 func (r *replay) undoSale(a *ledger.Account, s *sale, u *undo) {
 	p := points{a: a, now: r.op.Time, extends: r.extends}
+	r.had = append(r.had[:0], a.Lots...)
 	r.facts.Zone, _, _ = r.place(&r.op)
 	u.lapsed = r.restore(p, s, u)
 	r.tally.draft.Expired += u.lapsed
@@ -125,6 +126,14 @@ func (r *replay) undoSale(a *ledger.Account, s *sale, u *undo) {
 		p.owe(missing)
 	}
 	p.tidy()
+	for _, part := range r.had {
+		if i, found := slices.BinarySearchFunc(a.Lots, part, ledger.LotPart.Compare); found {
+			part.Points -= a.Lots[i].Points
+		}
+		if part.Points > 0 {
+			u.took = append(u.took, part)
+		}
+	}
 }
 
 // earnedParts are the parts of a sale's own lots that come back when of what it
@@ -241,7 +250,7 @@ func (r *replay) takeAgain(m *member) error {
 }
 
 // redo takes again what a return had given back to lots, else from what is
-// there, else as a deficit, and gives what it had taken to the sale's own lots.
+// there, else as a deficit, and gives what it had taken where it was taken.
 // Gifts are given again when nothing was left of the sale, by whichever of its
 // returns they were taken; those of lines with what is booked again of the line.
 func (r *replay) redo(a *ledger.Account, s *sale, u *undo, again bool) {
@@ -280,17 +289,19 @@ func (r *replay) redo(a *ledger.Account, s *sale, u *undo, again bool) {
 			part.Points -= forgiven
 			r.tally.draft.Gifts += g.Part.Points
 		}
+		ledger.Given(u.took, part, p.extends)
 		p.earn(part)
 	}
-	for _, own := range s.earnedParts(s.back.draft.earned, s.back.draft.earned+u.f.earned) {
-		if own.Points = min(own.Points, rest); own.Points == 0 {
-			continue
+	earned := s.earnedParts(s.back.draft.earned, s.back.draft.earned+u.f.earned)
+	for i := range earned {
+		earned[i].Points = min(earned[i].Points, rest)
+		rest -= earned[i].Points
+	}
+	for _, part := range ledger.Regain(nil, earned, u.took, p.extends) {
+		if i := p.find(part); i >= 0 {
+			part.Expires = p.a.Lots[i].Expires
 		}
-		rest -= own.Points
-		if i := p.find(own); i >= 0 {
-			own.Expires = p.a.Lots[i].Expires
-		}
-		p.earn(own)
+		p.earn(part)
 	}
 	p.tidy()
 }

@@ -24,29 +24,6 @@ type points struct {
 	extends bool // purchases extend lots: one may be there with a later end
 }
 
-// compareLots is the order in which points are spent: what ends first, then
-// what was active first; what never ends comes last (L1).
-func compareLots(a, b ledger.LotPart) int {
-	switch {
-	case a.Expires != b.Expires:
-		if b.Expires == 0 || a.Expires != 0 && a.Expires < b.Expires {
-			return -1
-		}
-		return 1
-	case a.Active != b.Active:
-		if a.Active < b.Active {
-			return -1
-		}
-		return 1
-	case a.Own != b.Own:
-		if b.Own {
-			return -1
-		}
-		return 1
-	}
-	return 0
-}
-
 // end is a lot's end after a purchase that extends to a moment (L3).
 func end(l ledger.LotPart, extend int64) int64 {
 	if l.Own || l.Expires == 0 || l.Expires >= extend {
@@ -67,7 +44,7 @@ func (p points) extend(to int64) {
 	if !moved {
 		return
 	}
-	slices.SortStableFunc(p.a.Lots, compareLots)
+	slices.SortStableFunc(p.a.Lots, ledger.LotPart.Compare)
 	n := 0
 	for _, l := range p.a.Lots {
 		if n > 0 && p.a.Lots[n-1].SameLot(l) {
@@ -85,7 +62,7 @@ func (p points) give(l ledger.LotPart) {
 	if l.Points == 0 {
 		return
 	}
-	i, found := slices.BinarySearchFunc(p.a.Lots, l, compareLots)
+	i, found := slices.BinarySearchFunc(p.a.Lots, l, ledger.LotPart.Compare)
 	if found {
 		p.a.Lots[i].Points += l.Points
 		return
@@ -156,11 +133,7 @@ func (p points) spend(n int64, pins []ledger.LotPart) ([]ledger.LotPart, int64) 
 // a later end if purchases have extended it meanwhile; −1 if it is gone.
 func (p points) find(part ledger.LotPart) int {
 	for i := range p.a.Lots {
-		l := &p.a.Lots[i]
-		if l.Active != part.Active || l.Own != part.Own {
-			continue
-		}
-		if l.Expires == part.Expires || p.extends && !part.Own && part.Expires != 0 && l.Expires > part.Expires {
+		if part.In(p.a.Lots[i], p.extends) {
 			return i
 		}
 	}

@@ -88,6 +88,7 @@ type undo struct {
 	id     ledger.OpID
 	f      figures
 	pins   []ledger.LotPart
+	took   []ledger.LotPart // of each lot
 	counts []ledger.CountChange
 	gifts  []ledger.Gift
 	reward int64 // points of rewards taken back

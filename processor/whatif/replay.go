@@ -85,6 +85,7 @@ type replay struct {
 	sums     program.Facts
 	changes  []program.CountChange
 	moved    []ledger.LotPart // by a record that the draft has no say in
+	had      []ledger.LotPart // before a return
 
 	tally tally
 }
