@@ -87,10 +87,7 @@ func (s *Switch) arrive(tx *ledger.Tx, a *ledger.Account, tr *ledger.Transfer, o
 // taken off the end.
 func (s *Switch) cutBack(a *ledger.Account, tr *ledger.Transfer, op *ledger.Operation, now int64) program.Assigned {
 	is, st := program.Assigned{Tier: a.Tier, Until: a.TierUntil}, &tr.Standing
-	if st.Tier == "" {
-		return is
-	}
-	if is.Tier == st.Tier && is.Until == st.Was {
+	if st.Tier != "" && is.Tier == st.Tier && is.Until == st.Was {
 		is.Until = st.Until
 		return is
 	}
@@ -99,15 +96,17 @@ func (s *Switch) cutBack(a *ledger.Account, tr *ledger.Transfer, op *ledger.Oper
 		return is
 	}
 	if floor, found := v.Program.Floor(program.Assigned{Tier: st.Tier, Until: st.Was}); found && holdsFloor(a, floor) {
-		cut, _ := v.Program.Floor(program.Assigned{Tier: st.Tier, Until: st.Until})
-		if st.Until <= now {
-			cut.Value = 0 // it is over
+		cut := floor
+		if cut.Value = 0; st.Until > now { // else it is over
+			cut, _ = v.Program.Floor(program.Assigned{Tier: st.Tier, Until: st.Until})
 		}
 		op.Counts = append(op.Counts, ledger.CountChange{Count: ledger.Count(cut), Set: true})
 		return is
 	}
 	for i := range tr.Counts {
-		if ch := &tr.Counts[i]; !ch.Set && ch.Value < 0 {
+		// Where the old account has not lost its own tier, the unit was kept below
+		// it, or is long over.
+		if ch := &tr.Counts[i]; !ch.Set && ch.Value < 0 && (st.Tier != "" || v.Program.Lasts(ch.Key, st.At, now)) {
 			var below program.CountChange
 			var changed bool
 			if is, below, changed = v.Program.Bought(is, keptBy(op, a.Counts), ch.Key, ch.Value, st.At, now); changed {

@@ -150,10 +150,11 @@ func (p *Program) Bought(a Assigned, kept Kept, key uint64, units, at, now int64
 // units is [Program.Bought] by the event that gives the tier.
 func (p *Program) units(a Assigned, kept Kept, e *event, units, at, now int64) (is Assigned, below CountChange, changed bool) {
 	level := &p.tiers.levels[e.tier]
-	was, assigned := a, a.inForce(now) && a.Tier == level.name
+	end := kept(level.floor)
+	was, assigned := a, a.inForce(now) && a.Tier == level.name && (a.Until == 0 || a.Until >= end)
 	if !assigned {
 		was = Assigned{}
-		if end := kept(level.floor); end > now {
+		if end > now {
 			was = Assigned{Tier: level.name, Until: end}
 			if end == never {
 				was.Until = 0
@@ -165,7 +166,7 @@ func (p *Program) units(a Assigned, kept Kept, e *event, units, at, now int64) (
 	} else {
 		is = p.shorten(was, e, -units, clampMoment(at), now)
 		if days := (almanac{zone: p.zone}); assigned && is.inForce(now) && is.Until != 0 &&
-			days.dayOf(is.Until-1) <= days.dayOf(kept(level.floor)-1) {
+			days.dayOf(is.Until-1) <= days.dayOf(end-1) {
 			is.Until = now // what is left of it was assigned by hand, and is kept to the second
 		}
 	}
@@ -185,6 +186,14 @@ func (p *Program) units(a Assigned, kept Kept, e *event, units, at, now int64) (
 		below.Value = 0 // it is over
 	}
 	return a, below, true
+}
+
+// Lasts reports whether a unit of a tier that was bought at a moment, unix ns,
+// gives it still, by a counter's key and as far as the unit's own term goes.
+func (p *Program) Lasts(key uint64, at, now int64) bool {
+	e := p.events.ofTier(key)
+	days := almanac{zone: p.zone}
+	return e != nil && (e.term.Zero() || e.term.until(clampMoment(at), &days) > now)
 }
 
 // ofTier is the event that counts units of a tier under a key; nil for none.

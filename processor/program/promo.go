@@ -247,10 +247,20 @@ func (j *judge) usedBefore(k int) int64 {
 }
 
 // lifts reports whether an entry's tier is more than what the member has been
-// assigned already.
+// assigned already, or has beside it.
 func (j *judge) lifts(e *promo) bool {
-	has := Assigned{j.f.AssignedTier, j.f.AssignedUntil}
-	return j.p.Assign(has, j.tierOf(e), j.now) != has
+	has, gives := Assigned{j.f.AssignedTier, j.f.AssignedUntil}, j.tierOf(e)
+	if j.p.Assign(has, gives, j.now) == has {
+		return false
+	}
+	floor, _ := j.p.Floor(gives)
+	for k := e.tier; k < len(j.p.tiers.levels); k++ {
+		until := j.f.Kept(j.p.tiers.levels[k].floor)
+		if until > j.now && (k > e.tier || until >= floor.At) {
+			return false
+		}
+	}
+	return true
 }
 
 func (j *judge) tierOf(e *promo) Assigned {
