@@ -134,7 +134,7 @@ func (r *replay) recallReturn(m *member, sign int64) {
 	}
 	copy(s.beside.units, s.beside.after(op))
 	s.back.keep(undo{
-		id: op.ID, f: f, pins: append([]ledger.LotPart(nil), op.Pins...),
+		id: op.ID, f: f, pins: append([]ledger.LotPart(nil), op.Pins...), took: op.Taken(nil),
 		counts: append([]ledger.CountChange(nil), op.Counts...), gifts: append([]ledger.Gift(nil), op.Gifts...),
 		reward: op.Legs[ledger.LegReferral],
 		lapsed: max(op.Legs[ledger.LegExpired], 0), taken: op.Legs[ledger.LegIssued],
