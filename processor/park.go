@@ -172,6 +172,10 @@ func (t *Task) bookParked(tx *ledger.Tx, parked *ledger.Operation) error {
 	}()
 	x := &protocol.Exchange{Request: d.request(t.request(), parked, t.parkedCodes(&d))}
 	u.begin(x, t.came)
+	if len(d.Lines) > 0 && !protocol.ValidBasket(&x.Request) {
+		x.Request.Lines = nil // they contradict each other: what was paid is the total
+		u.flags = append(u.flags, flagTotalDiffers)
+	}
 	u.plan = plans[d.Call]
 	u.parked = parked.ID
 	u.partition = tx.Partition()

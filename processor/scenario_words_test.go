@@ -83,10 +83,13 @@ func (d *day) who(s string) protocol.Identifier {
 func (d *day) fill(r *protocol.Request, w words) {
 	for key, v := range w.args {
 		switch key {
-		case "total":
+		case "total": // what is said stands, whatever the lines come to
 			r.Total, r.HasBasket = minor(d.t, v), true
 		case "lines":
 			d.lines(r, v)
+			if total, said := w.args["total"]; said {
+				r.Total = minor(d.t, total)
+			}
 		case "redeem":
 			d.redeem(r, v)
 		case "channel":

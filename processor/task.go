@@ -129,8 +129,8 @@ func (t *Task) run() {
 		t.runDirect()
 		return
 	}
-	if !t.refused() && t.plan.route != nil {
-		t.plan.route(t)
+	if t.plan.route != nil {
+		t.find()
 	}
 	if t.refused() && !t.refusal.code.Remembered() {
 		t.finish()
@@ -139,6 +139,19 @@ func (t *Task) run() {
 	// A refusal goes the same way, also one that is not recorded: what it was
 	// concluded from may not be on disk yet.
 	t.enter()
+}
+
+// find routes the task to whom it is about. An advice that is wrong, and waits for
+// the office, is told with its member or hold all the same.
+func (t *Task) find() {
+	was := t.refusal
+	if t.refused() && !t.parks(was.code) {
+		return
+	}
+	t.plan.route(t)
+	if was.code != protocol.Approved && t.refusal.code.Remembered() {
+		t.refuse(was.code, was.field, was.detail)
+	}
 }
 
 // runDirect serves a call without a shard, and waits until what it has read is

@@ -178,6 +178,13 @@ func (v *validator) sale(r *Request) {
 	v.returnLines(r)
 }
 
+// ValidBasket reports whether a request's total and lines are in order and agree.
+func ValidBasket(r *Request) bool {
+	var v validator
+	v.basket(r)
+	return v.ok()
+}
+
 // basket checks the total and the lines; a total of zero is refused, a line
 // of zero is a gift on the receipt.
 func (v *validator) basket(r *Request) {
