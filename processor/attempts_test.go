@@ -32,13 +32,13 @@ func TestALockSurvivesARestart(t *testing.T) {
 	require.Equal(t, protocol.CodeInvalid, guess("T0001", "000000"), "the fifth")
 	locked, _ := s.s.Locks()
 	require.EqualValues(t, 1, locked)
-	code := s.approved(s.office(protocol.CallIssueCode, m.Member.ID)).OneTimeCode
+	code := s.approved(s.app(protocol.CallIssueCode, m.Member.ID)).OneTimeCode
 	require.Equal(t, protocol.CodeAttemptsExceeded, guess("T0001", code), "even the right one")
 	s.restart()
 	require.Equal(t, protocol.CodeAttemptsExceeded, guess("T0001", code), "a restart is no way round")
 	require.Equal(t, protocol.Approved, guess("T0002", code))
 	s.clock.Add(int64(codeWindow))
-	code = s.approved(s.office(protocol.CallIssueCode, m.Member.ID)).OneTimeCode
+	code = s.approved(s.app(protocol.CallIssueCode, m.Member.ID)).OneTimeCode
 	require.Equal(t, protocol.Approved, guess("T0001", code), "the lock has ended")
 	s.restart()
 	kept := 0
@@ -73,7 +73,7 @@ func TestCodesOfAMemberAreBounded(t *testing.T) {
 	s.clock.Store(time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC).UnixNano())
 	m := s.approved(s.member("+77010000001", ""))
 	other := s.approved(s.member("+77010000002", ""))
-	issue := func(id string) protocol.Code { return s.ask(s.office(protocol.CallIssueCode, id)).Code }
+	issue := func(id string) protocol.Code { return s.ask(s.app(protocol.CallIssueCode, id)).Code }
 	for i := range codesPerHour {
 		if i == codesPerHour/2 {
 			s.restart()

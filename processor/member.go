@@ -367,6 +367,9 @@ func (t *Task) show(tx *ledger.Tx, a *ledger.Account) error {
 	m.ID, m.Registered = a.ID.String(), a.Registered
 	m.Tier = t.s.tier(a, tx.Now())
 	p.view(m)
+	if t.request().Caller.Role == protocol.RoleTill {
+		m.Profile = nil // a till needs the name for its slip, and no more
+	}
 	m.Cards = m.Cards[:0]
 	for _, c := range p.Cards {
 		key, _ := t.s.identifierKey(a.Merchant, protocol.ByCard, c.Number)

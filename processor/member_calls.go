@@ -102,10 +102,11 @@ func countedHour(a *ledger.Account, c *ledger.Count) int64 {
 	return 0
 }
 
-// tellCode puts the code into the answer, but not into a till's: the code
-// goes to the member.
+// tellCode puts the code into the answer of the member's own app. A till or a
+// support desk could spend with it: for them the code goes to the member.
 func tellCode(t *Task) {
-	if t.request().Caller.Role != protocol.RoleTill {
+	switch t.request().Caller.Role {
+	case protocol.RoleCheckout, protocol.RoleAdmin, protocol.RoleAny:
 		t.response().OneTimeCode = t.s.drawCode(&t.op)
 	}
 }
@@ -147,11 +148,15 @@ const (
 // decideOperations tells the member's history, newest first, as far as the
 // journal is kept: every operation names the one before it. The cursor is the id of the next one to tell.
 func decideOperations(t *Task, tx *ledger.Tx) error {
-	a, err := t.member(tx)
-	if err != nil || t.redirect != 0 || t.refused() {
+	a, err := tx.Account(t.who.account)
+	if err != nil || t.refused() {
 		return err
 	}
 	r := t.request()
+	if a == nil || a.Erased || a.Merchant != r.Caller.Merchant {
+		t.refuse(protocol.MemberNotFound, "", "no such member")
+		return nil
+	}
 	next := a.Last
 	if r.Cursor != "" {
 		if next, err = ledger.ParseOpID(r.Cursor); err != nil || next.Partition() != tx.Partition() {
@@ -179,7 +184,7 @@ func decideOperations(t *Task, tx *ledger.Tx) error {
 			return nil
 		}
 		if !inward(&t.op) {
-			out.Operations = append(out.Operations, operationView(&t.op))
+			out.Operations = append(out.Operations, t.s.operationView(&t.op))
 		}
 		next = t.op.Prev
 	}
@@ -218,8 +223,23 @@ func giftNames(op *ledger.Operation) string {
 	return strings.Join(names, ", ")
 }
 
+// arrivedOf is why points have come from another account: the reward's rule, or
+// the member who was merged into this one.
+func (s *Switch) arrivedOf(op *ledger.Operation) string {
+	if len(op.Rules) > 0 {
+		return strings.Clone(op.Rules[0].Name)
+	}
+	var from ledger.Operation
+	if found, err := s.ledger.Operation(op.Source, &from); err != nil {
+		s.o.Logger.Error("where points came from can't be read", "operation", op.Source, "cause", err)
+	} else if found && from.Kind == ledger.KindMerge {
+		return "merged: " + from.Account.String()
+	}
+	return ""
+}
+
 // operationView is a record as the member's history shows it.
-func operationView(op *ledger.Operation) protocol.OperationView {
+func (s *Switch) operationView(op *ledger.Operation) protocol.OperationView {
 	v := protocol.OperationView{
 		ID: op.ID.String(), Kind: kindNames[op.Kind], Status: strings.Clone(op.Status),
 		Terminal: strings.Clone(op.Terminal), Store: strings.Clone(op.Store), Receipt: strings.Clone(op.Receipt),
@@ -236,8 +256,8 @@ func operationView(op *ledger.Operation) protocol.OperationView {
 	if v.Reason == "" && (op.Kind == ledger.KindEnrol || op.Kind == ledger.KindRegister) {
 		v.Reason = giftNames(op)
 	}
-	if op.Kind == ledger.KindPostIn && len(op.Rules) > 0 {
-		v.Reason = strings.Clone(op.Rules[0].Name) // of a reward
+	if op.Kind == ledger.KindPostIn {
+		v.Reason = s.arrivedOf(op)
 	}
 	for _, leg := range op.Legs[:ledger.LegDeficit+1] {
 		v.Points += leg

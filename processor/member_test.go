@@ -19,6 +19,13 @@ func (s *shop) office(call protocol.Call, target string) protocol.Request {
 	return r
 }
 
+// app is a request of the member's own app.
+func (s *shop) app(call protocol.Call, target string) protocol.Request {
+	r := s.office(call, target)
+	r.Caller = protocol.Caller{Key: "app", Role: protocol.RoleCheckout}
+	return r
+}
+
 func (s *shop) member(phone, email string) protocol.Request {
 	r := s.office(protocol.CallCreateMember, "")
 	r.Profile = &protocol.Profile{}
@@ -81,6 +88,21 @@ func TestIdentifiersAreUnique(t *testing.T) {
 	require.Equal(t, b.Member.ID, s.approved(found).Member.ID)
 }
 
+func TestATillSeesOfAMemberWhatItsSlipNeeds(t *testing.T) {
+	s := openShop(t, string(program.Sample))
+	enrol := s.member("+77010000001", "a@example.com")
+	name, born := "Aida", "1990-04-12"
+	enrol.Profile.Name, enrol.Profile.Birthday = &name, &born
+	m := s.approved(enrol)
+	find := func(r protocol.Request) string {
+		r.Member = byPhone("+77010000001")
+		return rendered(s.approved(r))
+	}
+	require.Equal(t, `{"id":"`+m.Member.ID+`","tier":null,"referral_code":"`+m.Member.ReferralCode+`","registered":true,"name":"Aida","cards":[]}`,
+		find(s.till(protocol.CallLookupMember)))
+	require.Contains(t, find(s.office(protocol.CallLookupMember, "")), `"birthday":"1990-04-12"`)
+}
+
 func TestReferrersAreNeverOneselfOrACircle(t *testing.T) {
 	s := openShop(t, string(program.Sample))
 	self := s.member("+77010000001", "")
@@ -111,7 +133,7 @@ func TestCodesSpendOnceAndEndTheOneBefore(t *testing.T) {
 	grant.Points, grant.Reason = 10000, "welcome back"
 	s.approved(grant)
 
-	issue := s.office(protocol.CallIssueCode, m.Member.ID)
+	issue := s.app(protocol.CallIssueCode, m.Member.ID)
 	first := s.approved(issue)
 	require.Regexp(t, `^[0-9]{6}$`, first.OneTimeCode)
 	require.Equal(t, rendered(first), rendered(s.approved(issue)), "a repeat tells the same code")
@@ -121,18 +143,19 @@ func TestCodesSpendOnceAndEndTheOneBefore(t *testing.T) {
 	tills.Target = m.Member.ID
 	second := s.approved(tills)
 	require.Empty(t, second.OneTimeCode, "a till is not told the code")
+	require.Empty(t, s.approved(s.office(protocol.CallIssueCode, m.Member.ID)).OneTimeCode, "nor is a support desk")
 	byCode := func(code string) protocol.Identifier {
 		return protocol.Identifier{Kind: protocol.ByCode, Value: code}
 	}
 	require.Equal(t, protocol.CodeInvalid, s.ask(s.sale(protocol.CallRedeem, byCode(first.OneTimeCode), 20000, 5000)).Code,
 		"a new code ends the old one")
 
-	third := s.approved(s.office(protocol.CallIssueCode, m.Member.ID))
+	third := s.approved(s.app(protocol.CallIssueCode, m.Member.ID))
 	s.approved(s.sale(protocol.CallQuote, byCode(third.OneTimeCode), 20000, 5000))
 	s.approved(s.sale(protocol.CallRedeem, byCode(third.OneTimeCode), 20000, 5000))
 	require.Equal(t, protocol.CodeInvalid, s.ask(s.sale(protocol.CallRedeem, byCode(third.OneTimeCode), 20000, 5000)).Code)
 
-	fourth := s.approved(s.office(protocol.CallIssueCode, m.Member.ID))
+	fourth := s.approved(s.app(protocol.CallIssueCode, m.Member.ID))
 	s.clock.Add(int64(5*time.Minute + time.Second))
 	require.Equal(t, protocol.CodeInvalid, s.ask(s.sale(protocol.CallRedeem, byCode(fourth.OneTimeCode), 20000, 100)).Code)
 }

@@ -347,6 +347,7 @@ func (w *model) void(key string, s *modelSale) modelAnswer {
 		return modelAnswer{code: protocol.HoldExpired}
 	}
 	w.release(s, "voided", w.now)
+	w.keys[key] = s
 	return modelAnswer{protocol.Approved, s.redeemed, s.payable, 0}
 }
 
@@ -408,6 +409,8 @@ func (w *model) reverse(of string, call protocol.Call) modelAnswer {
 	case !known:
 		w.marked[of] = true
 	case s == nil:
+	case call == protocol.CallVoid:
+		return modelAnswer{code: protocol.AlreadyVoided}
 	case call == protocol.CallAuthorize:
 		switch s.state {
 		case "confirmed":

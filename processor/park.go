@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"tillgate/ledger"
 	"tillgate/processor/program"
@@ -94,11 +95,20 @@ func (t *Task) park(tx *ledger.Tx, because string) error {
 // parks reports whether a decline is parked instead: an advice tells of a
 // sale that has happened, so it is accepted once it parses and its key is
 // free. One that was reversed before it came did not happen.
-func (t *Task) parks(code protocol.Code) bool {
+func (t *Task) parks(code protocol.Code, field string) bool {
 	k := t.plan.kind
 	return t.request().ISO.Advice && (k == ledger.KindAccrue || k == ledger.KindConfirm) &&
-		code.Remembered() && code != protocol.ReversedBefore
+		(code.Remembered() && code != protocol.ReversedBefore || code == protocol.InvalidRequest && readable(field))
 }
+
+// readable reports whether a message whose field is out of order has been read
+// all the same: a line or the name of a member can't be used, the rest can.
+func readable(field string) bool {
+	return strings.HasPrefix(field, "basket.lines[") || namesMember(field)
+}
+
+// namesMember reports whether a field is the way in which a request names its member.
+func namesMember(field string) bool { return strings.HasPrefix(field, "member.") }
 
 // parkDeclined parks an advice that can't be booked. A member who is not known
 // is made if need be, because the record can't hold the phone number.

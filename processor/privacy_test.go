@@ -31,7 +31,7 @@ func TestTheJournalHoldsNothingThatNamesAPerson(t *testing.T) {
 	add := s.office(protocol.CallAddCard, member.Member.ID)
 	add.Card.Number = card
 	s.approved(hashed(add))
-	issue := s.office(protocol.CallIssueCode, member.Member.ID)
+	issue := s.app(protocol.CallIssueCode, member.Member.ID)
 	issue.Caller.Role = protocol.RoleCheckout
 	code := s.approved(hashed(issue)).OneTimeCode
 	s.approved(hashed(s.sale(protocol.CallRedeem, protocol.Identifier{Kind: protocol.ByCode, Value: code}, 1000, 100)))

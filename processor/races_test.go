@@ -78,7 +78,7 @@ func TestACodeOfAMergedMemberSpendsOnce(t *testing.T) {
 	s.enrol(7, "4000001", "", ledger.LotPart{Active: 1, Points: 10000})
 	for id := ledger.AccountID(8); id < 16; id++ {
 		s.enrol(id, "41000"+strconv.Itoa(int(id)+10), "", ledger.LotPart{Active: 1, Points: 10000})
-		issue := s.office(protocol.CallIssueCode, id.String())
+		issue := s.app(protocol.CallIssueCode, id.String())
 		issue.Caller.Role = protocol.RoleCheckout
 		code := protocol.Identifier{Kind: protocol.ByCode, Value: s.approved(issue).OneTimeCode}
 		s.approved(s.merge(id.String(), ledger.AccountID(7).String()))

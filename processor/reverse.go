@@ -96,7 +96,8 @@ func (g *target) named(entries []ledger.DupEntry) ledger.OpID {
 
 // reverse undoes what a request did. What is unknown is marked, so that it is
 // declined when it comes late; what did nothing or is undone already is
-// answered alike.
+// answered alike. A void or a reversal can't be undone: the points that it
+// released may be spent.
 func (t *Task) reverse(tx *ledger.Tx) error {
 	if away, err := t.away(tx); away || err != nil {
 		return err
@@ -122,7 +123,7 @@ func (t *Task) reverse(tx *ledger.Tx) error {
 	case ledger.KindPark:
 		return t.reverseParked(tx)
 	case ledger.KindVoid, ledger.KindReverse, ledger.KindMark:
-		return t.undone(tx)
+		return t.decline(tx, protocol.AlreadyVoided, "", "what has released or undone something can't be undone: ask anew")
 	}
 	return t.decline(tx, protocol.NotFound, "", "a request of this kind cannot be reversed")
 }

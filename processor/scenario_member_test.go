@@ -28,7 +28,7 @@ func (d *day) deed(w words) []string {
 		return d.brief(d.ask(r))
 	}
 	r := d.office(protocol.CallOperations, d.ids[w.about[0]].String())
-	return tellOperations(d.ask(r))
+	return d.tellOperations(d.ask(r))
 }
 
 // change changes a profile: change Anna birthday=2000-03-08 tags=a,b.
@@ -60,11 +60,16 @@ func (d *day) brief(r *protocol.Response) []string {
 }
 
 // tellOperations tells the history, the newest first.
-func tellOperations(r *protocol.Response) (out []string) {
+func (d *day) tellOperations(r *protocol.Response) (out []string) {
+	var names []string
+	for name, id := range d.ids {
+		names = append(names, id.String(), name)
+	}
+	named := strings.NewReplacer(names...)
 	for _, o := range r.Operations {
 		s := time.Unix(0, o.At).In(almaty).Format("2006-01-02 15:04") + " " + o.Kind + " " + o.Status + ", points " + decimal(o.Points)
 		if o.Reason != "" {
-			s += ", " + o.Reason
+			s += ", " + named.Replace(o.Reason)
 		}
 		out = append(out, s)
 	}

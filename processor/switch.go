@@ -190,7 +190,7 @@ func (s *Switch) Submit(x *protocol.Exchange) {
 	code, field, detail := protocol.Validate(&x.Request)
 	if code != protocol.Approved {
 		t.refuse(code, field, detail)
-		if !code.Remembered() {
+		if !t.lasting() {
 			t.finish()
 			return
 		}

@@ -132,7 +132,7 @@ func (t *Task) run() {
 	if t.plan.route != nil {
 		t.find()
 	}
-	if t.refused() && !t.refusal.code.Remembered() {
+	if t.refused() && !t.lasting() {
 		t.finish()
 		return
 	}
@@ -145,13 +145,22 @@ func (t *Task) run() {
 // the office, is told with its member or hold all the same.
 func (t *Task) find() {
 	was := t.refusal
-	if t.refused() && !t.parks(was.code) {
+	if t.refused() && !t.parks(was.code, was.field) {
 		return
 	}
+	if namesMember(was.field) {
+		t.request().Member = protocol.Identifier{} // it is nobody's name
+	}
 	t.plan.route(t)
-	if was.code != protocol.Approved && t.refusal.code.Remembered() {
+	if was.code != protocol.Approved && !t.refusal.code.Retryable() {
 		t.refuse(was.code, was.field, was.detail)
 	}
+}
+
+// lasting reports whether a refusal is recorded: as the decline that it is, or
+// as a message that waits for the office.
+func (t *Task) lasting() bool {
+	return t.refusal.code.Remembered() || t.parks(t.refusal.code, t.refusal.field)
 }
 
 // runDirect serves a call without a shard, and waits until what it has read is
@@ -341,7 +350,7 @@ func (t *Task) record(tx *ledger.Tx) error {
 // decline answers with a decline, and records it if the call has a duplicate
 // key and the code is one that is remembered.
 func (t *Task) decline(tx *ledger.Tx, code protocol.Code, field, detail string) error {
-	if t.parks(code) {
+	if t.parks(code, field) {
 		return t.parkDeclined(tx, detail)
 	}
 	if !t.plan.keyed || t.dups.n == 0 || !code.Remembered() {

@@ -11,8 +11,11 @@ func (e *encoder) member(r *Response) {
 	e.textOrNull("tier", m.Tier)
 	e.textOrNull("referral_code", m.ReferralCode)
 	e.boolean("registered", m.Registered)
-	if m.Profile != nil {
+	switch {
+	case m.Profile != nil:
 		e.profile(m.Profile)
+	case m.Name != "":
+		e.text("name", m.Name)
 	}
 	if r.Call != CallCreateMember {
 		e.cards(m.Cards)

@@ -256,6 +256,9 @@ func (e *encoder) outcome(r *Response) {
 	if r.Parent != "" {
 		e.text("authorization", r.Parent)
 	}
+	if r.Into != "" {
+		e.text("into", r.Into)
+	}
 	if r.HasBalance {
 		e.balance(r)
 	}

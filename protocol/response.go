@@ -78,7 +78,7 @@ type Balance struct {
 }
 
 // CardView is a card as answers show it; Number is masked but for its last
-// four, except where a card has just been drawn for a member. Expires is the
+// four (a short one's last third), except where a card has just been drawn for a member. Expires is the
 // end of its validity, unix nanoseconds, 0 for never.
 type CardView struct {
 	Number, Type, State string
@@ -188,6 +188,7 @@ type Response struct {
 	ID             string // operation id (an authorization's id)
 	Status         string
 	Parent         string // the authorization or sale it is about
+	Into           string // merge: the member who lives on
 	ProgramVersion uint32
 	Member         MemberView
 	HasMember      bool
