@@ -12,11 +12,11 @@ var (
 	_ = serve(protocol.CallQuote, plan{route: (*Task).identify, decide: (*Task).quote})
 	_ = serve(protocol.CallAuthorize, plan{
 		kind: ledger.KindAuthorize, keyed: true,
-		claim: (*Task).claimSale, route: (*Task).identify, decide: (*Task).authorize, complete: (*Task).tellPromos,
+		claim: (*Task).claimSale, route: (*Task).identify, decide: (*Task).authorize, complete: (*Task).tellSale,
 	})
 	_ = serve(protocol.CallAmend, plan{
 		kind: ledger.KindAmend, keyed: true,
-		claim: (*Task).fetchHold, route: (*Task).routeHold, decide: (*Task).amend, complete: (*Task).tellPromos,
+		claim: (*Task).fetchHold, route: (*Task).routeHold, decide: (*Task).amend, complete: (*Task).tellSale,
 	})
 )
 
@@ -206,11 +206,20 @@ func (t *Task) quote(tx *ledger.Tx) error {
 	res := t.response()
 	render(&t.op, res)
 	res.Call, res.Created = protocol.CallQuote, false
-	t.tellPromos()
+	t.tellSale()
 	if !t.who.fresh {
 		res.Member.Name = t.name(tx)
 	}
 	return nil
+}
+
+// tellSale puts into the answer of a sale what its record doesn't hold and the
+// request, which a repeat is alike to, does: the card, and what became of promo codes.
+func (t *Task) tellSale() {
+	if m := &t.request().Member; m.Kind == protocol.ByCard {
+		t.response().Member.Card = m.Value
+	}
+	t.tellPromos()
 }
 
 // name is the member's name for a quote's slip; "" where none is known.

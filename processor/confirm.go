@@ -9,7 +9,7 @@ import (
 var (
 	_ = serve(protocol.CallConfirm, plan{
 		kind: ledger.KindConfirm, keyed: true,
-		claim: (*Task).claimConfirm, route: (*Task).routeConfirm, decide: (*Task).confirm, complete: (*Task).tellPromos,
+		claim: (*Task).claimConfirm, route: (*Task).routeConfirm, decide: (*Task).confirm, complete: (*Task).tellSale,
 	})
 	_ = serve(protocol.CallVoid, plan{
 		kind: ledger.KindVoid, keyed: true,

@@ -69,7 +69,7 @@ func listRow(out *protocol.Response, kind byte, row ledger.DirectoryRow) error {
 	}
 	e, err := decodeCashier(row)
 	if e.Card != "" {
-		e.Card = "****" + lastDigits(e.Card)
+		e.Card = string(protocol.MaskCard(nil, e.Card))
 	}
 	out.Cashiers = append(out.Cashiers, e)
 	return err

@@ -99,7 +99,7 @@ func (t *Task) adjust(op *ledger.Operation, points, now int64) bool {
 		lot := ledger.LotPart{Active: dayStart(now, t.when.zone), Points: points}
 		if v, ok := t.s.programs.at(t.request().Caller.Merchant, now); ok {
 			op.Program = v.Number
-			_, lot.Expires = v.Program.LotDates(now, t.when.zone)
+			lot.Expires = v.Program.LotEnd(now, t.when.zone)
 		}
 		op.Earned, op.EarnedLot = points, lot
 		t.purse.earn(lot)

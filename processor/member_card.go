@@ -316,12 +316,10 @@ func tellCard(t *Task) {
 	if r.Call == protocol.CallPatchCard {
 		number = r.Target
 	}
-	t.response().Card.Number = "****" + lastDigits(number)
+	t.response().Card.Number = string(protocol.MaskCard(nil, number))
 }
 
-// lastDigits are the last four characters of a card's number, for people;
-// of a short number so few that it stays unknown.
+// lastDigits are those that a masked number shows.
 func lastDigits(number string) string {
-	number = normalCard(number)
-	return strings.Clone(number[len(number)-min(4, len(number)/3):])
+	return strings.TrimLeft(string(protocol.MaskCard(nil, number)), "*")
 }

@@ -103,6 +103,39 @@ func TestATillSeesOfAMemberWhatItsSlipNeeds(t *testing.T) {
 	require.Contains(t, find(s.office(protocol.CallLookupMember, "")), `"birthday":"1990-04-12"`)
 }
 
+// TestAGrantByHandEndsATermAfterItsBeginning: it is active at once, so its term
+// does not wait for the days that a purchase's points take to ripen.
+func TestAGrantByHandEndsATermAfterItsBeginning(t *testing.T) {
+	s := openShop(t, `
+program: ripens
+currency: KZT
+timezone: Asia/Almaty
+lots: {active_after: 14d, expires_after: 3mo}
+earn: {rules: [{name: base, give: {percent: 10}}]}
+`)
+	m := s.approved(s.member("+77010000001", ""))
+	grant := s.office(protocol.CallAdjust, m.Member.ID)
+	grant.Points, grant.Reason = 1000, "sorry"
+	lot := s.approved(grant).EarnedLots[0]
+	now := time.Unix(0, s.clock.Load()).In(almaty)
+	require.Equal(t, time.Date(now.Year(), now.Month()+3, now.Day()+1, 0, 0, 0, 0, almaty).UnixNano(), lot.Expires)
+}
+
+func TestASaleTellsTheCardThatItCameBy(t *testing.T) {
+	s := openShop(t, string(program.Sample))
+	m := s.approved(s.member("+77010000001", ""))
+	card := s.office(protocol.CallAddCard, m.Member.ID)
+	card.Card.Number = "4000-0000-1234"
+	s.approved(card)
+	for _, call := range []protocol.Call{protocol.CallQuote, protocol.CallAuthorize, protocol.CallAccrue} {
+		r := s.sale(call, byCard("400000001234"), 10000, 0)
+		first := rendered(s.approved(r))
+		require.Contains(t, first, `"card":"****1234"`)
+		require.Equal(t, first, rendered(s.approved(r)), "a repeat says the same")
+		require.Contains(t, rendered(s.approved(s.sale(call, byPhone("+77010000001"), 10000, 0))), `"card":null`)
+	}
+}
+
 func TestReferrersAreNeverOneselfOrACircle(t *testing.T) {
 	s := openShop(t, string(program.Sample))
 	self := s.member("+77010000001", "")

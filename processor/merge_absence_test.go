@@ -51,4 +51,32 @@ events: [{event: first_purchase, give: {points: 50}}]
 	back := s.till(protocol.CallReturn)
 	back.Target = sale.ID
 	require.Equal(t, []string{"Points taken back: 10.00", "Gifts taken back: 50.00", "Points available: 0.00"}, s.approved(back).Slip)
+	undo := s.till(protocol.CallReverse)
+	undo.TargetKey = back.Key
+	require.Equal(t, []string{"Points earned again: 10.00", "Gifts given again: 50.00", "Points available: 60.00"}, s.approved(undo).Slip)
+}
+
+// TestTheSlipTellsWhatHasExpired: of points that come back to a lot that has
+// ended the buyer gets none, and is told so; nor is a reversal of that return
+// said to take them.
+func TestTheSlipTellsWhatHasExpired(t *testing.T) {
+	s := openShop(t, `
+program: short
+currency: KZT
+timezone: Asia/Almaty
+lots: {expires_after: 10d}
+earn: {rules: [{name: base, give: {percent: 10}}]}
+redeem: {with: [card], cap: 50}
+`)
+	s.enrol(7, "4000001", "")
+	s.approved(s.sale(protocol.CallAccrue, byCard("4000001"), 100000, 0))
+	s.clock.Add(int64(8 * 24 * time.Hour))
+	sale := s.approved(s.sale(protocol.CallRedeem, byCard("4000001"), 20000, 10000))
+	s.clock.Add(int64(4 * 24 * time.Hour))
+	back := s.till(protocol.CallReturn)
+	back.Target, back.ReturnAmount = sale.ID, 8000
+	require.Equal(t, []string{"Points that had expired: 40.00", "Points taken back: 4.00", "Points available: 6.00"}, s.approved(back).Slip)
+	undo := s.till(protocol.CallReverse)
+	undo.TargetKey = back.Key
+	require.Equal(t, []string{"Points earned again: 4.00", "Points available: 10.00"}, s.approved(undo).Slip)
 }

@@ -11,11 +11,11 @@ import (
 var (
 	_ = serve(protocol.CallAccrue, plan{
 		kind: ledger.KindAccrue, keyed: true,
-		claim: (*Task).claimSale, route: (*Task).identify, decide: (*Task).accrue, complete: (*Task).tellPromos,
+		claim: (*Task).claimSale, route: (*Task).identify, decide: (*Task).accrue, complete: (*Task).tellSale,
 	})
 	_ = serve(protocol.CallRedeem, plan{
 		kind: ledger.KindRedeem, keyed: true,
-		claim: (*Task).claimSale, route: (*Task).identify, decide: (*Task).redeem, complete: (*Task).tellPromos,
+		claim: (*Task).claimSale, route: (*Task).identify, decide: (*Task).redeem, complete: (*Task).tellSale,
 	})
 )
 

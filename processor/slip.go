@@ -8,11 +8,11 @@ import (
 )
 
 // maxSlip is the most lines that a slip has.
-const maxSlip = 6
+const maxSlip = 7
 
 // slip collects the lines of a slip in one piece of memory.
 type slip struct {
-	text [256]byte
+	text [320]byte
 	n    int
 	ends [maxSlip]int
 	list int
@@ -46,7 +46,15 @@ func renderSlip(op *ledger.Operation, r *protocol.Response) {
 	var s slip
 	switch op.Kind {
 	case ledger.KindReturn, ledger.KindReverse:
-		s.some("Points given back: ", op.Points)
+		if op.Undoes == ledger.KindReturn {
+			s.some("Points spent again: ", op.Points+min(op.Legs[ledger.LegExpired], 0))
+			s.some("Points earned again: ", op.Earned)
+			s.some("Gifts given again: ", gifts(op))
+			break
+		}
+		lapsed := max(op.Legs[ledger.LegExpired], 0)
+		s.some("Points given back: ", op.Points-lapsed)
+		s.some("Points that had expired: ", lapsed)
 		s.some("Points taken back: ", op.Earned)
 		s.some("Gifts taken back: ", gifts(op))
 	case ledger.KindVoid, ledger.KindExpire:

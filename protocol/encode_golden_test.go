@@ -51,7 +51,7 @@ func saleAnswers(t testing.TB) map[string]golden {
 				`"max_redeem":0,"hints":[{"rule":"sixth coffee","missing":0,"quantity":"2","gives":"one is free"}],"warnings":[],"expires_at":null,"slip":[]}`},
 		"amend, a card was presented": {
 			&Response{Call: CallAmend, ID: aSale, Status: "pending", HasMember: true,
-				Member: MemberView{ID: aMember, Tier: "VIP", Cards: []CardView{{Number: "****0001"}}}, ProgramVersion: 2},
+				Member: MemberView{ID: aMember, Tier: "VIP", Card: "4000-0000-0001"}, ProgramVersion: 2},
 			`{"id":"` + aSale + `","status":"pending","program_version":2,"member":{"id":"` + aMember + `","tier":"VIP","card":"****0001"},` + emptySale +
 				`"balance":null,"max_redeem":0,"hints":[],"warnings":[],"expires_at":null,"slip":[]}`},
 		"get, with what was returned": {

@@ -51,11 +51,12 @@ func (e *encoder) buyer(r *Response) {
 	e.begin("member", '{')
 	e.text("id", r.Member.ID)
 	e.textOrNull("tier", r.Member.Tier)
-	card := ""
-	if len(r.Member.Cards) > 0 {
-		card = r.Member.Cards[0].Number
+	if r.Member.Card == "" {
+		e.null("card")
+	} else {
+		e.key("card")
+		e.dst = append(MaskCard(append(e.dst, '"'), r.Member.Card), '"')
 	}
-	e.textOrNull("card", card)
 	if r.Call == CallQuote && r.Member.Name != "" {
 		e.text("name", r.Member.Name)
 	}

@@ -233,6 +233,7 @@ func TestWhatTheOtherCallsAreRefusedFor(t *testing.T) {
 		{CallPatchMember, `{"email":"a@b@c.d"}`, InvalidRequest, "email", "e-mail"},
 		{CallLookupMember, `{}`, InvalidRequest, "", "exactly one"},
 		{CallLookupMember, `{"phone":"+77011234567","email":"a@b.cd"}`, InvalidRequest, "email", "second"},
+		{CallLookupMember, `{"phone":"8701"}`, InvalidRequest, "phone", "E.164"},
 		{CallMemberEvent, `{}`, InvalidRequest, "event", "missing"},
 		{CallMemberEvent, `{"event":""}`, InvalidRequest, "event", "missing"},
 		{CallMemberEvent, `{"event":"a b"}`, InvalidRequest, "event", "visible"},

@@ -86,8 +86,8 @@ type CardView struct {
 }
 
 // MemberView is a member as answers show it. The profile part is filled only
-// for answers about members, and Name also for a quote. In the answer to a
-// sale Cards holds at most the card that was presented.
+// for answers about members, and Name also for a quote. Card is the number that
+// the request of a sale has named its member by; answers mask it.
 type MemberView struct {
 	ID           string
 	Tier         string
@@ -95,6 +95,7 @@ type MemberView struct {
 	Name         string
 	Profile      *Profile
 	ReferralCode string
+	Card         string
 	Cards        []CardView
 }
 

@@ -205,6 +205,36 @@ func ValidCard(t string) bool {
 	return true
 }
 
+// MaskCard is a card's number as people are shown it, behind dst: four stars and
+// its last four characters, of a number with fewer than twelve the last third,
+// so that it stays unknown. Spaces and dashes don't count, small letters are capitals.
+func MaskCard(dst []byte, number string) []byte {
+	n, skip := 0, 0
+	for i := range len(number) {
+		if counts(number[i]) {
+			n++
+		}
+	}
+	dst, skip = append(dst, "****"...), n-min(4, n/3)
+	for i := range len(number) {
+		c := number[i]
+		switch {
+		case !counts(c):
+		case skip > 0:
+			skip--
+		case c >= 'a' && c <= 'z':
+			dst = append(dst, c-'a'+'A')
+		default:
+			dst = append(dst, c)
+		}
+	}
+	return dst
+}
+
+// counts reports whether a character is part of a card's number, and not only
+// written into it.
+func counts(c byte) bool { return c != ' ' && c != '-' }
+
 // ValidCode reports whether a text has the shape of a one-time code: six
 // digits.
 func ValidCode(t string) bool {

@@ -63,6 +63,15 @@ func TestLineValueIsExact(t *testing.T) {
 	})
 }
 
+func TestACardIsMaskedButForItsEnd(t *testing.T) {
+	for number, want := range map[string]string{
+		"4000000000000001": "****0001", "4000-0000-0001": "****0001", "AB12345678C": "****78C",
+		"ab-cd": "****D", "1234": "****4", "12-3456": "****56", "--1": "****",
+	} {
+		require.Equal(t, want, string(MaskCard(nil, number)))
+	}
+}
+
 func TestShapes(t *testing.T) {
 	for name, c := range map[string]struct {
 		valid     func(string) bool

@@ -17,7 +17,7 @@ import (
 func Validate(r *Request) (code Code, field, detail string) {
 	var v validator
 	v.context(r)
-	v.identifier("member", &r.Member)
+	v.identifier(memberField(r.Call), &r.Member)
 	v.sale(r)
 	v.small(r)
 	v.required(r)
@@ -124,23 +124,33 @@ func targetField(call Call) string {
 	return "id"
 }
 
-// identifier checks the shape of a way to name a member.
-func (v *validator) identifier(field string, m *Identifier) {
+// memberField is where a request names its member, before the kind: a look-up's
+// body is the identifier itself.
+func memberField(call Call) string {
+	if call == CallLookupMember {
+		return ""
+	}
+	return "member."
+}
+
+// identifier checks the shape of a way to name a member; within is the path
+// of the object that it stands in.
+func (v *validator) identifier(within string, m *Identifier) {
 	ok, kind, want := true, "", ""
 	switch m.Kind {
 	case ByID:
-		ok, kind, want = ValidMemberID(m.Value), ".id", "is no member's id: 13 characters of 0-9, A-Z without I, L, O, U"
+		ok, kind, want = ValidMemberID(m.Value), "id", "is no member's id: 13 characters of 0-9, A-Z without I, L, O, U"
 	case ByPhone:
-		ok, kind, want = ValidPhone(m.Value), ".phone", "is no E.164 number: a plus and 8 to 15 digits"
+		ok, kind, want = ValidPhone(m.Value), "phone", "is no E.164 number: a plus and 8 to 15 digits"
 	case ByCard:
-		ok, kind, want = ValidCard(m.Value), ".card", "is no card number: 4 to 32 letters, digits, dots, dashes, underscores"
+		ok, kind, want = ValidCard(m.Value), "card", "is no card number: 4 to 32 letters, digits, dots, dashes, underscores"
 	case ByCode:
-		ok, kind, want = ValidCode(m.Value), ".code", "is no one-time code: six digits"
+		ok, kind, want = ValidCode(m.Value), "code", "is no one-time code: six digits"
 	case ByEmail:
-		ok, kind, want = ValidEmail(m.Value), ".email", "is no e-mail address"
+		ok, kind, want = ValidEmail(m.Value), "email", "is no e-mail address"
 	}
 	if !ok {
-		v.refuse(InvalidRequest, field+kind, want)
+		v.refuse(InvalidRequest, within+kind, want)
 	}
 }
 

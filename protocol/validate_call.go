@@ -218,7 +218,7 @@ func (v *validator) profile(p *Profile) {
 		}
 		return
 	}
-	v.identifier("referrer", &p.Referrer)
+	v.identifier("referrer.", &p.Referrer)
 }
 
 func sent(t *string) string {

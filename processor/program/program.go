@@ -102,13 +102,15 @@ func (p *Program) inZone(zone *time.Location) *time.Location {
 	return p.zone
 }
 
-// LotDates are the dates of points earned at a moment, unix ns: from when they
-// may be spent (at itself if at once) and when they are gone (0: never). A nil
-// zone is the programme's.
-func (p *Program) LotDates(at int64, zone *time.Location) (active, expires int64) {
-	return lotDates(p.lots.ActiveAfter, p.lots.ExpiresAfter, clampMoment(at), &almanac{zone: p.inZone(zone)})
+// LotEnd is when points that may be spent from a moment on (unix ns) are gone;
+// 0: never. A nil zone is the programme's.
+func (p *Program) LotEnd(active int64, zone *time.Location) int64 {
+	_, expires := lotDates(Term{}, p.lots.ExpiresAfter, clampMoment(active), &almanac{zone: p.inZone(zone)})
+	return expires
 }
 
+// lotDates are the dates of points earned at a moment: from when they may be
+// spent (at itself if at once) and when they are gone (0: never).
 func lotDates(after, life Term, at int64, a *almanac) (active, expires int64) {
 	active = after.from(at, a)
 	if !life.Zero() {
