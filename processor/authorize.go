@@ -216,7 +216,7 @@ func (t *Task) quote(tx *ledger.Tx) error {
 // tellSale puts into the answer of a sale what its record doesn't hold and the
 // request, which a repeat is alike to, does: the card, and what became of promo codes.
 func (t *Task) tellSale() {
-	if m := &t.request().Member; m.Kind == protocol.ByCard {
+	if m := &t.request().Member; m.Kind == protocol.ByCard && t.op.Render >= 2 {
 		t.response().Member.Card = m.Value
 	}
 	t.tellPromos()

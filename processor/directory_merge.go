@@ -117,6 +117,7 @@ func mergeAll[E any](m *rowMerge, rows []E, one func(*E) (ledger.DirectoryRow, e
 	return nil
 }
 
+// directoryNames are the directories as requests and files name them.
 var directoryNames = map[byte]string{dirStores: "stores", dirProducts: "products", dirCashiers: "cashiers", dirTemplates: "templates"}
 
 func (m *rowMerge) store(e *protocol.StoreEntry) (row ledger.DirectoryRow, err error) {

@@ -70,19 +70,34 @@ func (t *Task) tellHeir(op *ledger.Operation, tr *ledger.Transfer) {
 }
 
 // balanceAfter is the balance that an answer tells: that of the account that
-// lives on, where the record carries it.
+// lives on, where the record carries it. Since version 2 it leaves out what has
+// come back to lots that have ended: the next record lets it lapse.
 func balanceAfter(op *ledger.Operation) ledger.Balance {
-	if op.Kind != ledger.KindReturn && op.Kind != ledger.KindReverse || len(op.Data) == 0 || op.Data[0] != heirData {
-		return op.After
+	if b, ok := heirBalance(op); ok {
+		return b
 	}
-	var b ledger.Balance
+	b := op.After
+	if op.Render >= 2 {
+		for i := range op.Lots {
+			if l := &op.Lots[i]; l.Points > 0 && l.Expires != 0 && l.Expires <= op.Time {
+				b.Available -= l.Points
+			}
+		}
+	}
+	return b
+}
+
+func heirBalance(op *ledger.Operation) (b ledger.Balance, ok bool) {
+	if op.Kind != ledger.KindReturn && op.Kind != ledger.KindReverse || len(op.Data) == 0 || op.Data[0] != heirData {
+		return b, false
+	}
 	data := op.Data[1:]
 	for _, n := range [...]*int64{&b.Available, &b.Pending, &b.Held, &b.Deficit} {
 		v, size := binary.Varint(data)
 		if size <= 0 {
-			return op.After
+			return ledger.Balance{}, false
 		}
 		*n, data = v, data[size:]
 	}
-	return b
+	return b, true
 }

@@ -42,7 +42,12 @@ func renderMember(op *ledger.Operation, r *protocol.Response) {
 		r.Call, r.Member.Tier = protocol.CallSetTier, op.Tier
 		r.ExpiresAt = protocol.Time{Unix: op.TierUntil, Offset: op.Offset, Set: op.TierUntil != 0}
 	case ledger.KindMerge:
-		r.Call, r.Into = protocol.CallMerge, op.Into.String()
+		r.Call = protocol.CallMerge
+		if op.Render < 2 {
+			r.Parent = op.Into.String()
+		} else {
+			r.Into = op.Into.String()
+		}
 	case ledger.KindAdjust:
 		r.Call, r.Points = protocol.CallAdjust, op.Points
 		r.ID = op.ID.String()

@@ -9,7 +9,11 @@ import (
 // renderVersion is the version of the encoder that new records are answered
 // by. A change of what any field of an answer holds makes a new version and
 // keeps the old one: a repeat gets the bytes of the first time.
-const renderVersion = 1
+//
+// Since 2: the card of a sale (tellSale), what had expired and what is booked
+// again on the slip of a return or its reversal, balances without what has come
+// back to lots that have ended, the other member of a merge in a field of its own.
+const renderVersion = 2
 
 // render makes the answer from its record. First answers and repeats alike
 // come from here, so that they are the same bytes.

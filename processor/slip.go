@@ -46,17 +46,7 @@ func renderSlip(op *ledger.Operation, r *protocol.Response) {
 	var s slip
 	switch op.Kind {
 	case ledger.KindReturn, ledger.KindReverse:
-		if op.Undoes == ledger.KindReturn {
-			s.some("Points spent again: ", op.Points+min(op.Legs[ledger.LegExpired], 0))
-			s.some("Points earned again: ", op.Earned)
-			s.some("Gifts given again: ", gifts(op))
-			break
-		}
-		lapsed := max(op.Legs[ledger.LegExpired], 0)
-		s.some("Points given back: ", op.Points-lapsed)
-		s.some("Points that had expired: ", lapsed)
-		s.some("Points taken back: ", op.Earned)
-		s.some("Gifts taken back: ", gifts(op))
+		s.back(op)
 	case ledger.KindVoid, ledger.KindExpire:
 		s.some("Points released: ", op.Points)
 	case ledger.KindPark:
@@ -76,6 +66,25 @@ func renderSlip(op *ledger.Operation, r *protocol.Response) {
 		r.Slip = append(r.Slip, text[from:to])
 		from = to
 	}
+}
+
+// back tells what a return or reversal moves. What a return's reversal books
+// again, and that points had expired, is told since version 2.
+func (s *slip) back(op *ledger.Operation) {
+	lapsed := op.Legs[ledger.LegExpired]
+	if op.Render < 2 {
+		lapsed = 0
+	} else if op.Undoes == ledger.KindReturn {
+		s.some("Points spent again: ", op.Points+min(lapsed, 0))
+		s.some("Points earned again: ", op.Earned)
+		s.some("Gifts given again: ", gifts(op))
+		return
+	}
+	lapsed = max(lapsed, 0)
+	s.some("Points given back: ", op.Points-lapsed)
+	s.some("Points that had expired: ", lapsed)
+	s.some("Points taken back: ", op.Earned)
+	s.some("Gifts taken back: ", gifts(op))
 }
 
 // gifts are the points that events and promo codes give beside the purchase's.

@@ -13,40 +13,66 @@ func (e *encoder) directory(r *Response) {
 	case CallListStores:
 		e.begin("stores", '[')
 		for i := range r.Stores {
-			s := &r.Stores[i]
-			e.open('{')
-			e.text("id", s.ID)
-			e.present("timezone", s.Timezone)
-			e.present("group", s.Group)
-			e.present("partner", s.Partner)
-			e.close('}')
+			e.store(&r.Stores[i])
 		}
 	case CallListCashiers:
 		e.begin("cashiers", '[')
 		for i := range r.Cashiers {
-			c := &r.Cashiers[i]
-			e.open('{')
-			e.text("id", c.ID)
-			e.present("name", c.Name)
-			e.present("store", c.Store)
-			e.present("card", c.Card)
-			e.close('}')
+			e.cashier(&r.Cashiers[i])
 		}
 	default:
 		e.begin("templates", '[')
 		for i := range r.Templates {
-			t := &r.Templates[i]
-			e.open('{')
-			e.text("id", t.ID)
-			e.text("pattern", t.Pattern)
-			e.text("check", t.Check)
-			e.present("type", t.Type)
-			e.present("valid", t.Valid)
-			e.close('}')
+			e.template(&r.Templates[i])
 		}
 	}
 	e.close(']')
 	e.textOrNull("next", r.NextCursor)
+	e.close('}')
+}
+
+// AppendRow appends one row of a directory as JSON: a [StoreEntry],
+// [ProductEntry], [CashierEntry] or [CardTemplate], as it may be sent again.
+func AppendRow[T StoreEntry | ProductEntry | CashierEntry | CardTemplate](dst []byte, row *T) []byte {
+	e := encoder{dst: dst}
+	switch row := any(row).(type) {
+	case *StoreEntry:
+		e.store(row)
+	case *ProductEntry:
+		e.product(row)
+	case *CashierEntry:
+		e.cashier(row)
+	case *CardTemplate:
+		e.template(row)
+	}
+	return e.dst
+}
+
+func (e *encoder) store(s *StoreEntry) {
+	e.open('{')
+	e.text("id", s.ID)
+	e.present("timezone", s.Timezone)
+	e.present("group", s.Group)
+	e.present("partner", s.Partner)
+	e.close('}')
+}
+
+func (e *encoder) cashier(c *CashierEntry) {
+	e.open('{')
+	e.text("id", c.ID)
+	e.present("name", c.Name)
+	e.present("store", c.Store)
+	e.present("card", c.Card)
+	e.close('}')
+}
+
+func (e *encoder) template(t *CardTemplate) {
+	e.open('{')
+	e.text("id", t.ID)
+	e.text("pattern", t.Pattern)
+	e.text("check", t.Check)
+	e.present("type", t.Type)
+	e.present("valid", t.Valid)
 	e.close('}')
 }
 

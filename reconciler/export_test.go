@@ -165,7 +165,7 @@ func TestExportOfEverything(t *testing.T) {
 	w := newWorld(t)
 	w.o.Postgres = servicetest.Database(t)
 	require.NoError(t, w.l.PutProgram(ledger.Program{Merchant: "m", Version: 1, Published: 1, Doc: []byte("program: x\n")}))
-	require.NoError(t, w.l.PutDirectory("office", 's', "m", ledger.DirectoryRow{ID: "S1", Data: []byte(`{"id":"S1"}`)}))
+	w.shelf = shelf{"stores": `{"id":"S1"}`}
 	w.run()
 	w.sell(20)
 	w.settled()
@@ -183,7 +183,7 @@ func TestExportOfEverything(t *testing.T) {
 		files[f.Name] = string(content)
 	}
 	require.Equal(t, "program: x\n", files["programs/1.yaml"])
-	require.Equal(t, `{"id":"S1","row":{"id":"S1"}}`+"\n", files["stores.jsonl"])
+	require.Equal(t, `{"id":"S1"} of m`, files["stores.jsonl"])
 	require.Equal(t, 1+8+20+1, strings.Count(files["operations.csv"], "\n"))
 	require.Equal(t, 1+40, strings.Count(files["lines.csv"], "\n"))
 	require.Equal(t, 1+20, strings.Count(files["rules.csv"], "\n"))

@@ -13,6 +13,7 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
+	"io"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -44,9 +45,19 @@ type Parts struct {
 	// Terms are a merchant's zone and the value of its points, for reports; nil:
 	// UTC, and a point is worth one unit of money.
 	Terms func(merchant string) export.Terms
+	// Directories are what an export of everything holds of stores, products and
+	// the like; nil: nothing.
+	Directories Directories
 	// Desk is the directory of the socket for the command line (package desk);
 	// "" opens none.
 	Desk string
+}
+
+// Directories is who knows a merchant's directories: their names, and each as
+// lines of JSON.
+type Directories interface {
+	Directories() []string
+	WriteDirectory(w io.Writer, merchant, name string) error
 }
 
 // Reconciler is the assembly that a server runs.

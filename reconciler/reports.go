@@ -2,7 +2,6 @@ package reconciler
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -12,7 +11,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"tillgate/ledger"
 	"tillgate/protocol"
 	"tillgate/reconciler/export"
 	"tillgate/reconciler/project"
@@ -131,28 +129,17 @@ func (r *Reconciler) told(err error) error {
 	return errUnreachable
 }
 
-// Kinds of the directories in the ledger, as the processor keys them, and the
-// files they become.
-var directoryFiles = []struct {
-	kind byte
-	name string
-}{{'s', "stores.jsonl"}, {'p', "products.jsonl"}, {'c', "cashiers.jsonl"}}
-
-// files are a merchant's programmes and directories, from the ledger.
+// files are a merchant's programmes and directories.
 func (r *Reconciler) files(merchant string) []export.File {
-	l := r.parts.Ledger
 	var files []export.File
-	for _, d := range directoryFiles {
-		files = append(files, export.File{Name: d.name, Write: func(w io.Writer) error {
-			var failed error
-			err := l.Directory(d.kind, merchant, func(row ledger.DirectoryRow) bool {
-				failed = directoryLine(w, row)
-				return failed == nil
-			})
-			return errors.Join(err, failed)
-		}})
+	if from := r.parts.Directories; from != nil {
+		for _, name := range from.Directories() {
+			files = append(files, export.File{Name: name + ".jsonl", Write: func(w io.Writer) error {
+				return from.WriteDirectory(w, merchant, name)
+			}})
+		}
 	}
-	programs, err := l.Programs(merchant)
+	programs, err := r.parts.Ledger.Programs(merchant)
 	if err != nil {
 		files = append(files, export.File{Name: "programs", Write: func(io.Writer) error { return err }})
 	}
@@ -163,20 +150,4 @@ func (r *Reconciler) files(merchant string) []export.File {
 		}})
 	}
 	return files
-}
-
-// directoryLine writes a row as one line of JSON: its id and what it holds.
-func directoryLine(w io.Writer, row ledger.DirectoryRow) error {
-	data := json.RawMessage(row.Data)
-	if !json.Valid(data) {
-		return fmt.Errorf("directory row %q can't be read", row.ID)
-	}
-	line, err := json.Marshal(struct {
-		ID  string          `json:"id"`
-		Row json.RawMessage `json:"row"`
-	}{row.ID, data})
-	if err == nil {
-		_, err = w.Write(append(line, '\n'))
-	}
-	return err
 }

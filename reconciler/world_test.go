@@ -3,10 +3,13 @@ package reconciler
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -40,8 +43,19 @@ type world struct {
 	random  *rand.Rand
 	clock   func() int64 // nil: the system's
 	o       Options
+	shelf   shelf
 	stop    func()
 	r       *Reconciler
+}
+
+// shelf is a directory of each name, the same for every merchant.
+type shelf map[string]string
+
+func (s shelf) Directories() (names []string) { return slices.Sorted(maps.Keys(s)) }
+
+func (s shelf) WriteDirectory(w io.Writer, merchant, name string) error {
+	_, err := io.WriteString(w, s[name]+" of "+merchant)
+	return err
 }
 
 func newWorld(t *testing.T) *world { return newWorldAt(t, nil) }
@@ -146,7 +160,7 @@ func (w *world) erase(id ledger.AccountID) {
 func (w *world) run() {
 	w.Helper()
 	w.stop()
-	r, err := New(w.o, Parts{Ledger: w.l, Logger: w.log(), Registerer: prometheus.NewRegistry()})
+	r, err := New(w.o, Parts{Ledger: w.l, Logger: w.log(), Registerer: prometheus.NewRegistry(), Directories: w.shelf})
 	require.NoError(w, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})

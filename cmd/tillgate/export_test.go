@@ -5,10 +5,15 @@ import (
 	"bytes"
 	"context"
 	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -66,8 +71,34 @@ func (o *office) command(args ...string) string {
 	return out.String()
 }
 
+// directories sends rows of each directory, and returns what it has sent.
+func (o *office) directories() map[string]string {
+	sent := map[string]string{
+		"stores":    `[{"id":"S1","timezone":"Asia/Almaty","group":"north","partner":"P"},{"id":"S2"}]`,
+		"products":  `[{"sku":"4601","name":"Latte","category":"coffee","tags":["hot","milk"],"price":70000},{"sku":"4602"}]`,
+		"cashiers":  `[{"id":"C1","name":"Айгуль","store":"S1","card":"4000000001"}]`,
+		"templates": `[{"id":"gold","pattern":"77######C","check":"luhn","type":"gold","valid":"3y"}]`,
+	}
+	for name, list := range sent {
+		path := "/v1/" + name
+		if name == "templates" {
+			path = "/v1/card-templates"
+		}
+		r, err := http.NewRequest(http.MethodPut, "http://"+o.http+path, strings.NewReader(`{"`+name+`":`+list+`}`))
+		require.NoError(o, err)
+		r.Header.Set("Content-Type", "application/json")
+		a, err := http.DefaultClient.Do(r)
+		require.NoError(o, err)
+		body, err := io.ReadAll(a.Body)
+		require.NoError(o, errors.Join(err, a.Body.Close()))
+		require.Equal(o, http.StatusOK, a.StatusCode, "%s", body)
+	}
+	return sent
+}
+
 func TestExportCommand(t *testing.T) {
 	o := newOffice(t)
+	sent := o.directories()
 	for _, total := range []string{"1000", "345.67"} {
 		o.command("till", "accrue", "-q", "--state", filepath.Join(o.data, "till"), "--iso", o.iso, "--phone", "+77011234567", "--total", total)
 	}
@@ -99,6 +130,14 @@ func TestExportCommand(t *testing.T) {
 	require.NoError(t, err)
 	defer z.Close()
 	require.NotEmpty(t, z.File)
+	for name, list := range sent {
+		lines, err := fs.ReadFile(z, name+".jsonl")
+		require.NoError(t, err)
+		var sent, told []any
+		require.NoError(t, json.Unmarshal([]byte(list), &sent))
+		require.NoError(t, json.Unmarshal([]byte("["+strings.TrimSuffix(strings.ReplaceAll(string(lines), "\n", ","), ",")+"]"), &told))
+		require.Equal(t, sent, told, name)
+	}
 
 	proof := o.command("verify", "--data", o.data)
 	require.Contains(t, proof, "all in order")

@@ -145,7 +145,7 @@ func (s *server) openSwitch(tell func(part, format string, args ...any)) error {
 func (s *server) openReconciler(tell func(part, format string, args ...any)) (err error) {
 	s.reconciler, err = reconciler.New(s.config.Reconciler, reconciler.Parts{
 		Ledger: s.ledger, Submit: s.processor.Submit, Logger: s.log, Registerer: s.registry, Desk: s.config.Data,
-		WhatIf: s.whatIf, Programs: s.processor,
+		WhatIf: s.whatIf, Programs: s.processor, Directories: s.processor,
 		Terms: func(merchant string) (t export.Terms) {
 			t.Zone, t.Value = s.processor.Terms(merchant, s.ledger.Now())
 			return t

@@ -1,0 +1,47 @@
+package processor
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"tillgate/ledger"
+	"tillgate/protocol"
+)
+
+// TestOldRecordsKeepTheirAnswers: a repeat is answered as the first time, by
+// the version of the encoder that the record names.
+func TestOldRecordsKeepTheirAnswers(t *testing.T) {
+	back := ledger.Operation{
+		ID: ledger.NewOpID(1, 2), Kind: ledger.KindReturn, Account: 7, Time: 100, Points: 4000, Earned: 400,
+		After: ledger.Balance{Available: 1000}, Lots: []ledger.LotPart{{Expires: 100, Points: 500}, {Expires: 101, Points: 250}},
+	}
+	back.Legs[ledger.LegExpired] = 3000
+	undo := back
+	undo.Kind, undo.Undoes = ledger.KindReverse, ledger.KindReturn
+	undo.Legs[ledger.LegExpired] = -3000
+	slips := map[uint8][][]string{
+		1: {
+			{"Points given back: 40.00", "Points taken back: 4.00", "Points available: 10.00"},
+			{"Points given back: 40.00", "Points taken back: 4.00", "Points available: 10.00"},
+		},
+		2: {
+			{"Points given back: 10.00", "Points that had expired: 30.00", "Points taken back: 4.00", "Points available: 5.00"},
+			{"Points spent again: 10.00", "Points earned again: 4.00", "Points available: 5.00"},
+		},
+	}
+	merge := ledger.Operation{ID: ledger.NewOpID(1, 3), Kind: ledger.KindMerge, Account: 7, Into: 8, Status: "merged"}
+	into := merge.Into.String()
+	for version, want := range slips {
+		for i, op := range []ledger.Operation{back, undo} {
+			var r protocol.Response
+			op.Render = version
+			render(&op, &r)
+			require.Equal(t, want[i], r.Slip, "version %d", version)
+		}
+		var r protocol.Response
+		merge.Render = version
+		render(&merge, &r)
+		require.Equal(t, map[uint8][]string{1: {into, ""}, 2: {"", into}}[version], []string{r.Parent, r.Into})
+	}
+}
