@@ -42,6 +42,7 @@ func TestOldRecordsKeepTheirAnswers(t *testing.T) {
 		var r protocol.Response
 		merge.Render = version
 		render(&merge, &r)
-		require.Equal(t, map[uint8][]string{1: {into, ""}, 2: {"", into}}[version], []string{r.Parent, r.Into})
+		want := map[uint8][]string{1: {into, ""}, 2: {"", into}}[version]
+		require.Equal(t, want, []string{r.Parent, r.Into})
 	}
 }
