@@ -2,6 +2,8 @@ package gateway
 
 import (
 	"bytes"
+	"net/url"
+	"strings"
 	"time"
 	"unsafe"
 
@@ -18,6 +20,9 @@ func (h *httpEdge) dispatch(ctx *fasthttp.RequestCtx, start time.Time) {
 	method, path := text(ctx.Method()), text(ctx.Path())
 	if ctx.IsHead() {
 		method = fasthttp.MethodGet // fasthttp leaves the body out
+	}
+	if !plainPath(ctx.URI().PathOriginal(), path) {
+		path = ""
 	}
 	route, param, code := protocol.MatchRoute(method, path)
 	if route == nil {
@@ -48,6 +53,16 @@ func (h *httpEdge) dispatch(ctx *fasthttp.RequestCtx, start time.Time) {
 	default:
 		h.exchange(ctx, route, param, who, start)
 	}
+}
+
+// plainPath reports whether a path says what it means: one with empty segments,
+// dots or an escaped slash may have passed something that read another call in it.
+func plainPath(sent []byte, path string) bool {
+	if string(sent) == path {
+		return true
+	}
+	meant, err := url.PathUnescape(string(sent))
+	return err == nil && meant == path && strings.Count(meant, "/") == bytes.Count(sent, []byte{'/'})
 }
 
 // noRoute answers a path or method that the table does not have. OPTIONS is

@@ -126,6 +126,23 @@ func TestUnusualRequestsOfOneMeaning(t *testing.T) {
 	require.Len(t, e.fake.calls(), 7)
 }
 
+// A path that another reader may have taken for another call is none; an
+// escaped letter is the letter.
+func TestPathsOfOneMeaning(t *testing.T) {
+	e := start(t)
+	for path, want := range map[string]int{
+		"/healthz": 200, "/%68ealthz": 200, "http://x/healthz": 200, "/healthz?": 200,
+		"//healthz": 404, "/./healthz": 404, "/v1/../healthz": 404, "/v1/%2e%2e/healthz": 404, "/%2fhealthz": 404,
+		"/healthz/": 404, "/healthz/.": 404, "/v1/..%2Fhealthz": 404, "/%zzhealthz": 404, "/%2568ealthz": 404,
+		"/v1/members/1%2F../balance": 404,
+	} {
+		resp, err := http.ReadResponse(bufio.NewReader(e.raw(e.HTTPAddr(), "GET "+path+" HTTP/1.1\r\nHost: x\r\n\r\n")), nil)
+		require.NoError(t, err, path)
+		require.Equal(t, want, resp.StatusCode, path)
+		require.NoError(t, resp.Body.Close())
+	}
+}
+
 func FuzzAmbiguous(f *testing.F) {
 	f.Add([]byte("Host: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n"))
 	f.Add([]byte("content-length: 5\n\n\r\ntransfer-encoding : x"))
