@@ -90,18 +90,25 @@ func TestPurchasesAreCountedBackOnce(t *testing.T) {
 
 	whole := s.till(protocol.CallReturn)
 	whole.Target = sale.ID
-	require.Equal(t, protocol.Approved, s.ask(whole).Code)
+	returned := s.ask(whole)
+	require.Equal(t, protocol.Approved, returned.Code)
+	require.NotEqual(t, sale.RRN, returned.RRN)
 	require.EqualValues(t, 1, s.account(7).Purchases)
 
-	undo := s.till(protocol.CallReverse)
-	undo.TargetKey = whole.Key
-	require.Equal(t, "reversed", s.ask(undo).Status)
-	require.EqualValues(t, 2, s.account(7).Purchases)
+	for range 2 { // the second finds it undone
+		undo := s.till(protocol.CallReverse)
+		undo.TargetKey = whole.Key
+		res := s.ask(undo)
+		require.Equal(t, "reversed", res.Status)
+		require.Equal(t, returned.RRN, res.RRN, "one reference through the life of a return")
+		require.Equal(t, returned.ID, res.ID)
+		require.EqualValues(t, 2, s.account(7).Purchases)
+	}
 
 	again := s.till(protocol.CallReturn)
 	again.Target = sale.ID
 	require.Equal(t, protocol.Approved, s.ask(again).Code)
-	undo = s.till(protocol.CallReverse)
+	undo := s.till(protocol.CallReverse)
 	undo.TargetKey = second.Key
 	require.Equal(t, "reversed", s.ask(undo).Status)
 	require.EqualValues(t, 1, s.account(7).Purchases)

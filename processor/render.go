@@ -11,7 +11,8 @@ import (
 // keeps the old one: a repeat gets the bytes of the first time.
 //
 // Since 2: the card of a sale (tellSale), what had expired and what is booked
-// again on the slip of a return or its reversal, balances without what has come
+// again on the slip of a return or its reversal, the return's id in the answer to
+// that, balances without what has come
 // back to lots that have ended, the other member of a merge in a field of its own.
 const renderVersion = 2
 
@@ -54,14 +55,17 @@ func renderDecline(op *ledger.Operation, r *protocol.Response) {
 }
 
 // identify fills the ids of an answer: a hold's id stays what it is through
-// its life, and is the retrieval reference number; the approval code names the
-// booking itself.
+// its life, as a return's does, and is the retrieval reference number; the
+// approval code names the booking itself.
 func identify(op *ledger.Operation, r *protocol.Response) {
 	id := op.ID
 	switch op.Kind {
 	case ledger.KindAmend, ledger.KindConfirm, ledger.KindVoid, ledger.KindExpire, ledger.KindReverse, ledger.KindPark:
 		if op.Parent != 0 {
 			id = op.Parent
+		}
+		if op.Undoes == ledger.KindReturn && op.Render >= 2 {
+			id, r.Parent = op.Target, op.Parent.String()
 		}
 	case ledger.KindReturn:
 		if op.Parent != 0 {

@@ -158,6 +158,9 @@ func (t *Task) undone(tx *ledger.Tx) error {
 		op.Account = 0
 	}
 	op.Target, op.Parent = t.target.op, t.saleID()
+	if t.other.Kind == ledger.KindReturn {
+		op.Parent = t.otherID // what the answer names
+	}
 	op.Status = ledger.SaleReversed.String()
 	return t.record(tx)
 }

@@ -51,7 +51,7 @@ const (
 )
 
 // booking says how an operation counts; sign is -1 where it takes a return
-// back.
+// back. A reversal of what was returned whole before moves nothing.
 func booking(e *ledger.ShiftEntry) (as bookedAs, sign int64) {
 	switch e.Kind {
 	case ledger.KindConfirm, ledger.KindAccrue, ledger.KindRedeem:
@@ -61,7 +61,9 @@ func booking(e *ledger.ShiftEntry) (as bookedAs, sign int64) {
 	case ledger.KindReverse:
 		switch e.Undoes {
 		case ledger.KindConfirm, ledger.KindAccrue, ledger.KindRedeem:
-			return bookedReturn, 1
+			if e.Total != 0 {
+				return bookedReturn, 1
+			}
 		case ledger.KindReturn:
 			return bookedReturn, -1
 		}

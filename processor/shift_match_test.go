@@ -17,7 +17,7 @@ func TestShiftTotals(t *testing.T) {
 		return ledger.ShiftEntry{Op: op, Sale: of, Kind: ledger.KindReturn, Payable: payable, Redeemed: redeemed}
 	}
 	undo := func(op, of ledger.OpID, kind ledger.Kind, payable, redeemed int64) ledger.ShiftEntry {
-		return ledger.ShiftEntry{Op: op, Sale: of, Kind: ledger.KindReverse, Undoes: kind, Payable: payable, Redeemed: redeemed}
+		return ledger.ShiftEntry{Op: op, Sale: of, Kind: ledger.KindReverse, Undoes: kind, Payable: payable, Redeemed: redeemed, Total: payable + redeemed}
 	}
 	for name, c := range map[string]struct {
 		entries []ledger.ShiftEntry
@@ -38,6 +38,10 @@ func TestShiftTotals(t *testing.T) {
 		"a return and a reversal give back": {
 			[]ledger.ShiftEntry{sale(1, ledger.KindConfirm, 500, 500), back(2, 1, 250, 250), undo(3, 1, ledger.KindConfirm, 250, 250)},
 			protocol.ShiftTotals{SalesCount: 1, Sales: 1000, ReturnsCount: 2, Returns: 1000, RedeemedCount: 1, Redeemed: 500, GivenBackCount: 2, GivenBack: 500, Net: 0},
+		},
+		"reversing what was returned whole gives nothing back": {
+			[]ledger.ShiftEntry{sale(1, ledger.KindConfirm, 500, 500), back(2, 1, 500, 500), undo(3, 1, ledger.KindConfirm, 0, 0)},
+			protocol.ShiftTotals{SalesCount: 1, Sales: 1000, ReturnsCount: 1, Returns: 1000, RedeemedCount: 1, Redeemed: 500, GivenBackCount: 1, GivenBack: 500, Net: 0},
 		},
 		"a reversed return never was": {
 			[]ledger.ShiftEntry{sale(1, ledger.KindConfirm, 500, 500), back(2, 1, 250, 250), undo(3, 1, ledger.KindReturn, 250, 250)},
