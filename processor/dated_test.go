@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tillgate/ledger"
+	"tillgate/processor/program"
 	"tillgate/protocol"
 )
 
@@ -139,4 +140,40 @@ func TestDatesCostNothingWithoutThem(t *testing.T) {
 	id := s.born("+77010000001", "2000-11-25")
 	s.approved(s.sale(protocol.CallAccrue, byPhone("+77010000001"), 100_000, 0))
 	require.Zero(t, s.account(id).Wake)
+}
+
+// TestAWalkGivesNothingFromBeforeAMemberCame: a walk takes its time, and finds
+// members who have come since the publication, or have told another birthday
+// since. What was due in between was not theirs.
+func TestAWalkGivesNothingFromBeforeAMemberCame(t *testing.T) {
+	s := openShop(t, "")
+	require.Equal(t, protocol.Approved, s.put("", small).Code)
+	was := s.born("+77010000001", "2000-11-25")
+	published := s.clock.Load()
+	day := time.Date(2026, 11, 22, 0, 0, 0, 0, almaty).UnixNano()
+	require.Less(t, published, day)
+	s.clock.Store(day + int64(6*24*time.Hour))
+	v, err := program.Compile([]byte(datedDoc))
+	require.Empty(t, err)
+	s.s.programs.put("", program.Version{Number: 2, Published: published, Program: v})
+	came := s.born("+77010000002", "2000-11-25")
+	told := s.born("+77010000003", "2000-01-25")
+	s.later(time.Hour)
+	r := s.office(protocol.CallPatchMember, told.String())
+	birthday := "2000-11-25"
+	r.Profile = &protocol.Profile{Birthday: &birthday}
+	s.approved(r)
+
+	for _, id := range []ledger.AccountID{was, came, told} {
+		task := &datesTask{s: s.s, after: published, ids: []ledger.AccountID{id}, done: make(chan error, 1)}
+		require.NoError(t, s.ledger.Submit(id.Partition(s.ledger.Partitions()), task))
+		require.NoError(t, <-task.done)
+	}
+	require.NoError(t, s.ledger.Sweep())
+	next := time.Date(2027, 11, 22, 0, 0, 0, 0, almaty).UnixNano()
+	for id, points := range map[ledger.AccountID]int64{was: 30_000, came: 0, told: 0} {
+		a := s.account(id)
+		require.Equal(t, next, a.Wake)
+		require.Equal(t, points, a.Balance().Available)
+	}
 }

@@ -244,7 +244,7 @@ func (s *Switch) operationView(op *ledger.Operation) protocol.OperationView {
 		ID: op.ID.String(), Kind: kindNames[op.Kind], Status: strings.Clone(op.Status),
 		Terminal: strings.Clone(op.Terminal), Store: strings.Clone(op.Store), Receipt: strings.Clone(op.Receipt),
 		Time: op.Time, At: op.At,
-		Total: op.Total, Discount: op.Discount, Redeemed: op.Redeemed, Payable: op.Payable, Earned: op.Earned,
+		Total: op.Total, Discount: op.Discount, Payable: op.Payable, Earned: op.Earned,
 		Balance: balanceView(op.After), Reason: strings.Clone(op.Detail),
 	}
 	if c := protocol.Code(op.Code); !c.OK() {
@@ -252,6 +252,9 @@ func (s *Switch) operationView(op *ledger.Operation) protocol.OperationView {
 	}
 	if op.Parent != 0 {
 		v.Parent = op.Parent.String()
+	}
+	if ofSale(op.Kind) && (op.Kind != ledger.KindPark || op.Redeemed != 0) { // not a parked adjustment's
+		v.Redeemed, v.RedeemedMoney = op.Points, op.Redeemed
 	}
 	if v.Reason == "" && (op.Kind == ledger.KindEnrol || op.Kind == ledger.KindRegister) {
 		v.Reason = giftNames(op)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"tillgate/ledger"
 	"tillgate/processor/program"
 	"tillgate/protocol"
 )
@@ -405,4 +406,23 @@ func TestEvents(t *testing.T) {
 	res := s.ask(r)
 	require.Equal(t, protocol.InvalidRequest, res.Code)
 	require.Equal(t, "event", res.Field)
+}
+
+// A history tells points, and their money beside them.
+func TestHistoryTellsPointsAndTheirMoney(t *testing.T) {
+	s := openShop(t, "program: two\ncurrency: KZT\ntimezone: Asia/Almaty\npoints: {value: 2}\nredeem: {with: [card], cap: 50}\n")
+	s.enrol(7, "4000001", "", ledger.LotPart{Active: 1, Points: 10000})
+	id := s.account(7).ID.String()
+	sale := s.approved(s.sale(protocol.CallRedeem, byCard("4000001"), 40000, 6000))
+	back := s.till(protocol.CallReturn)
+	back.Target, back.ReturnAmount = sale.ID, 20000
+	s.approved(back)
+	var told [][2]int64
+	for _, op := range s.approved(s.office(protocol.CallOperations, id)).Operations {
+		told = append(told, [2]int64{op.Redeemed, op.RedeemedMoney})
+	}
+	require.Equal(t, [][2]int64{{3000, 6000}, {6000, 12000}}, told[:2])
+	for _, other := range told[2:] {
+		require.Zero(t, other, "only sales redeem")
+	}
 }

@@ -55,7 +55,10 @@ func parkedView(p *ledger.Parked) protocol.Parked {
 	v := protocol.Parked{
 		ID: p.ID.String(), Kind: parkedKind(p), Because: p.Detail, Status: ledger.SaleParked.String(),
 		Terminal: p.Terminal, Store: p.Store, Receipt: p.Receipt, Shift: p.Shift,
-		Total: p.Total, Redeemed: p.Redeemed, Points: p.Points, Since: p.Time,
+		Total: p.Total, Points: p.Points, Since: p.Time,
+	}
+	if v.Kind == "confirm" || v.Kind == "accrual" {
+		v.Redeemed, v.RedeemedMoney = p.Points, p.Redeemed
 	}
 	if p.Account != 0 {
 		v.Member = p.Account.String()

@@ -70,11 +70,10 @@ func (t *Task) park(tx *ledger.Tx, because string) error {
 		op.Lines = append(op.Lines, t.other.Lines...)
 	}
 	if r.Printed.HasRedeemed {
-		op.Redeemed = r.Printed.Redeemed
+		t.tookPoints(op, r.Printed.Redeemed)
 	}
-	if t.tookOffline() && t.version.Program != nil {
-		op.Points = r.Redeem.Points
-		op.Redeemed = t.version.Program.Money(op.Points)
+	if t.tookOffline() {
+		t.tookPoints(op, r.Redeem.Points)
 	}
 	if r.Printed.HasPayable {
 		op.Payable = r.Printed.Payable
@@ -90,6 +89,15 @@ func (t *Task) park(tx *ledger.Tx, because string) error {
 	}
 	op.Data = append(op.Data, data...)
 	return t.record(tx)
+}
+
+// tookPoints puts into a parked record how many points its message says that
+// the buyer has paid with, and what they are worth.
+func (t *Task) tookPoints(op *ledger.Operation, points int64) {
+	op.Points, op.Redeemed = points, points
+	if t.version.Program != nil {
+		op.Redeemed = t.version.Program.Money(points)
+	}
 }
 
 // parks reports whether a decline is parked instead: an advice tells of a

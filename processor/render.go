@@ -33,13 +33,21 @@ func render(op *ledger.Operation, r *protocol.Response) {
 	r.ProgramVersion = op.Program
 	r.At = protocol.Time{Unix: op.At, Offset: op.Offset, Set: true}
 	r.Time = op.Time
-	switch op.Kind {
-	case ledger.KindAuthorize, ledger.KindAmend, ledger.KindConfirm, ledger.KindVoid, ledger.KindExpire,
-		ledger.KindAccrue, ledger.KindRedeem, ledger.KindReturn, ledger.KindReverse, ledger.KindMark, ledger.KindPark:
+	if ofSale(op.Kind) {
 		renderSale(op, r)
-	default:
+	} else {
 		renderMember(op, r)
 	}
+}
+
+// ofSale reports whether operations of a kind are about a sale.
+func ofSale(k ledger.Kind) bool {
+	switch k {
+	case ledger.KindAuthorize, ledger.KindAmend, ledger.KindConfirm, ledger.KindVoid, ledger.KindExpire,
+		ledger.KindAccrue, ledger.KindRedeem, ledger.KindReturn, ledger.KindReverse, ledger.KindMark, ledger.KindPark:
+		return true
+	}
+	return false
 }
 
 // renderDecline makes the answer of a decline. Its shape is a problem,

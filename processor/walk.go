@@ -219,6 +219,13 @@ func (d *datesTask) Decide(tx *ledger.Tx) error {
 			return err
 		}
 		next := d.s.earlier(a, p, d.after)
+		if next != 0 && next <= tx.Now() {
+			after, err := since(tx, a, d.after)
+			if err != nil {
+				return err
+			}
+			next = d.s.earlier(a, p, after)
+		}
 		if next == 0 {
 			continue
 		}
@@ -231,6 +238,25 @@ func (d *datesTask) Decide(tx *ledger.Tx) error {
 		}
 	}
 	return nil
+}
+
+// since is the moment from which an account's dates count: the last one after a
+// publication at which the member has told of a birthday, or that publication's
+// own. Who has come since, or has told another birthday, has the dates of the
+// new version already, and nothing of what was due before.
+func since(tx *ledger.Tx, a *ledger.Account, published int64) (int64, error) {
+	var op ledger.Operation
+	for id, n := a.Last, 0; id != 0 && n < maxWalk && id.Partition() == tx.Partition(); id, n = op.Prev, n+1 {
+		found, err := tx.Operation(id, &op)
+		if err != nil || !found || op.Time <= published {
+			return published, err
+		}
+		switch op.Kind {
+		case ledger.KindEnrol, ledger.KindRegister, ledger.KindProfile:
+			return op.Time, nil
+		}
+	}
+	return published, nil
 }
 
 func (d *datesTask) Done(err error) { d.done <- err }

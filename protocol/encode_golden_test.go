@@ -120,10 +120,10 @@ func memberAnswers(t testing.TB) map[string]golden {
 			`{"available":0,"held":0,"pending":0,"deficit":0,"tier":null,"next_tier":null,"lots":[],"money":null}`},
 		"operations": {
 			&Response{Call: CallOperations, NextCursor: "c2", Operations: []OperationView{{ID: aSale, Kind: "sale", Status: "confirmed", Time: until.Unix, At: until.Unix,
-				Total: 130000, Payable: 130000, Earned: 13000, Points: 13000, Balance: Balance{Available: 13000}}}},
+				Total: 130000, Redeemed: 500, RedeemedMoney: 1000, Payable: 129000, Earned: 12900, Points: 12400, Balance: Balance{Available: 13000}}}},
 			`{"operations":[{"id":"` + aSale + `","kind":"sale","status":"confirmed","authorization":null,"terminal":null,"store":null,"receipt":null,` +
-				`"at":"2026-12-31T19:00:00Z","booked_at":"2026-12-31T19:00:00Z","total":130000,"discount":0,"redeemed":0,"payable":130000,` +
-				`"earned":13000,"points":13000,"balance":{"available":13000,"held":0,"pending":0,"deficit":0},"reason":null}],"next":"c2"}`},
+				`"at":"2026-12-31T19:00:00Z","booked_at":"2026-12-31T19:00:00Z","total":130000,"discount":0,"redeemed":500,"redeemed_money":1000,"payable":129000,` +
+				`"earned":12900,"points":12400,"balance":{"available":13000,"held":0,"pending":0,"deficit":0},"reason":null}],"next":"c2"}`},
 		"no operations": {&Response{Call: CallOperations}, `{"operations":[],"next":null}`},
 		"referral": {
 			&Response{Call: CallReferral, Member: MemberView{ReferralCode: "AB12CD"}, Points: 1000, Friends: []Friend{{ID: "5Z3H8Q2M4K7XB", Level: 1, Since: until.Unix, Points: 1000}}},

@@ -134,7 +134,7 @@ func (e *encoder) operation(o *OperationView) {
 	e.instant("booked_at", o.Time)
 	e.number("total", o.Total)
 	e.number("discount", o.Discount)
-	e.number("redeemed", o.Redeemed)
+	e.redeemed(o.Redeemed, o.RedeemedMoney)
 	e.number("payable", o.Payable)
 	e.number("earned", o.Earned)
 	e.number("points", o.Points)

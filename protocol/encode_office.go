@@ -69,7 +69,7 @@ func (e *encoder) parked(r *Response) {
 		e.textOrNull("shift", p.Shift)
 		e.textOrNull("member", p.Member)
 		e.number("total", p.Total)
-		e.number("redeemed", p.Redeemed)
+		e.redeemed(p.Redeemed, p.RedeemedMoney)
 		e.number("points", p.Points)
 		e.instant("since", p.Since)
 		e.close('}')

@@ -125,7 +125,7 @@ type Difference struct {
 type Parked struct {
 	ID, Kind, Because, Authorization, Terminal, Store, Receipt, Shift string
 	Member                                                            string
-	Total, Redeemed, Points                                           int64
+	Total, Redeemed, RedeemedMoney, Points                            int64 // Redeemed in points
 	Since                                                             int64 // unix ns
 	Status                                                            string
 }
@@ -142,7 +142,8 @@ type BlockView struct {
 type OperationView struct {
 	ID, Kind, Status, Parent, Terminal, Store, Receipt string
 	Time, At                                           int64 // unix ns: booking and business date
-	Total, Discount, Redeemed, Payable, Earned         int64
+	Total, Discount, Redeemed, Payable, Earned         int64 // Redeemed in points
+	RedeemedMoney                                      int64
 	Points                                             int64 // what it changed of available + pending + held − deficit
 	Balance                                            Balance
 	Reason                                             string
