@@ -61,12 +61,12 @@ type Facts struct {
 
 	Available int64 // spendable points, hundredths; negative counts as zero
 
-	AssignedTier  string // by hand; a floor until AssignedUntil
-	AssignedUntil int64  // unix ns; 0: without an end
-	Lifetime      int64  // money paid so far, minor units
-	Days          []DaySum
-	LastPurchase  int64 // business date of the newest purchase, unix ns; 0: none
-	FirstPurchase bool  // this would be the first
+	AssignedTier  string   // by hand; a floor until AssignedUntil
+	AssignedUntil int64    // unix ns; 0: without an end
+	Lifetime      int64    // money paid so far, minor units
+	Days          []DaySum // ordered by Day
+	LastPurchase  int64    // business date of the newest purchase, unix ns; 0: none
+	FirstPurchase bool     // this would be the first
 
 	Joined int64 // registration, unix ns; 0: not registered
 	Above  int   // members above: 0 if nobody invited the member

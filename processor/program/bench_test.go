@@ -50,7 +50,7 @@ func basket() (*protocol.Request, *Facts, int64) {
 	}
 	f.Counts = []Count{{Key: CountKey("units", "sixth coffee", "6"), Value: 5}}
 	for d := range int32(50) { // a weekly shopper's year
-		f.Days = append(f.Days, DaySum{LocalDay(at, time.UTC) - 7*d, 25_000})
+		f.Days = append(f.Days, DaySum{LocalDay(at, time.UTC) - 7*(49-d), 25_000})
 	}
 	return r, f, at
 }

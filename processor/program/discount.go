@@ -143,17 +143,13 @@ func (j *judge) cutGroup(den uint64) {
 		case cutPerReceipt:
 			receipts = true
 		case cutUnits:
-			clear(j.row)
 			if r.across {
-				j.nthFigures(r, j.row)
+				j.contendAll(m, j.nthFigures(r))
 			} else {
-				j.unitFigures(r, j.row)
+				j.contendAll(m, j.unitFigures(r))
 			}
-			j.contendAll(m)
 		case cutBundle:
-			clear(j.row)
-			j.bundleFigures(r, j.row)
-			j.contendAll(m)
+			j.contendAll(m, j.bundleFigures(r))
 		case cutPercent:
 			net := j.net
 			for i := range j.on(r.goods).each {
@@ -183,10 +179,16 @@ func (j *judge) cutGroup(den uint64) {
 	}
 }
 
+// emptyRow is room for the figures of one rule, all zero.
+func (j *judge) emptyRow() []int64 {
+	clear(j.row)
+	return j.row
+}
+
 // contendAll enters a rule that counts units on the lines on which it gives
-// anything.
-func (j *judge) contendAll(m int) {
-	for i, v := range j.row {
+// anything: row has its figures, and is nil if there are none.
+func (j *judge) contendAll(m int, row []int64) {
+	for i, v := range row {
 		if v > 0 {
 			j.contend(m, i, v)
 		}
@@ -256,7 +258,7 @@ func (j *judge) bookCut(m, k int, den uint64) {
 		clear(j.out)
 		j.out[last] = int64(money)
 	} else {
-		spreadExact(int64(money), sum, j.figure, j.rests, j.out)
+		spreadExact(int64(money), sum, j.figure, j.out, j.rests)
 	}
 	j.takeOff(k, int64(money))
 }
@@ -352,7 +354,7 @@ func (j *judge) minusReceipt() bool {
 	if receipts > 1 {
 		j.minusWithin(c.rules[best].minus, c.rules[best].goods) // its weights again
 	}
-	Spread(most, j.weights, j.room, j.out)
+	spread(most, j.weights, j.room, j.out, j.rests)
 	j.takeOff(best, most)
 	return true
 }

@@ -30,9 +30,9 @@ func (j *judge) earn() {
 		}
 	}
 	j.addPercents()
-	den := j.multiplyEarn()
-	j.limitEarn(den)
-	j.bookEarn(den)
+	by := j.multiplyEarn()
+	by = j.limitEarn(by)
+	j.bookEarn(by)
 }
 
 // figuresOf is the row of the m-th matched rule.
@@ -254,43 +254,61 @@ func (j *judge) addPercents() {
 	}
 }
 
-// multiplyEarn multiplies every figure by the factors of its line and returns
-// by what all figures have to be divided at the end.
-func (j *judge) multiplyEarn() uint64 {
+// ratio is by what figures are still to be multiplied and divided.
+type ratio struct{ num, den uint64 }
+
+// multiplyEarn multiplies the figures by the factors of their lines, and returns
+// by what all of them have to be multiplied and divided at the end. A multiplier
+// about every line stays in there: it changes nobody's share of a rule's figure.
+func (j *judge) multiplyEarn() ratio {
 	e := &j.p.earn
-	den := uint64(1)
+	by := ratio{1, 1}
 	j.factors = j.factors[:0]
 	for _, k := range j.matched {
 		if r := &e.rules[k]; r.kind == earnMultiply {
-			den *= r.den
-			j.multiply(r.goods, r.num, r.den)
+			by.den *= r.den
+			if r.goods == all {
+				by.num *= r.num
+			} else {
+				j.multiply(r.goods, r.num, r.den)
+			}
 		}
 	}
-	if len(j.factors) == 0 {
-		return 1
+	if len(j.factors) > 0 {
+		j.scale(func(i int) uint64 { return j.factors[i] })
 	}
+	return by
+}
+
+// scale multiplies the figures of each line.
+func (j *judge) scale(factor func(line int) uint64) {
+	e := &j.p.earn
 	for m, k := range j.matched {
 		if kind := e.rules[k].kind; kind == earnMultiply || kind == earnPerReceipt {
 			continue // its row is empty
 		}
 		row := j.figuresOf(m)
 		for i := range j.on(e.rules[k].goods).each {
-			row[i] = row[i].mul(j.factors[i])
+			row[i] = row[i].mul(factor(i))
 		}
 	}
-	return den
 }
 
 // limitEarn cuts what a line's rules give together to the least of its
-// ceilings, the last rules first, and to nothing on goods that never earn.
-func (j *judge) limitEarn(den uint64) {
+// ceilings, the last rules first, and to nothing on goods that never earn. It
+// returns by what figures have to be multiplied and divided from there on.
+func (j *judge) limitEarn(by ratio) ratio {
 	e := &j.p.earn
 	none := e.never == all || j.absent(e.never)
 	for k := range e.ceilings {
 		none = none && j.absent(e.ceilings[k].goods)
 	}
 	if none {
-		return
+		return by
+	}
+	if by.num != 1 { // ceilings look at what is given in the end
+		j.scale(func(int) uint64 { return by.num })
+		by.num = 1
 	}
 	never := j.banned(e.never)
 	for i := range j.lines {
@@ -310,7 +328,7 @@ func (j *judge) limitEarn(den uint64) {
 		if never.has(i) {
 			rate = 0
 		}
-		left := mul64(uint64(j.base[i]), rate).mul(den)
+		left := mul64(uint64(j.base[i]), rate).mul(by.den)
 		for m := range j.matched {
 			row := j.figuresOf(m)
 			if left.less(row[i]) {
@@ -319,10 +337,11 @@ func (j *judge) limitEarn(den uint64) {
 			left = left.sub(row[i])
 		}
 	}
+	return by
 }
 
 // bookEarn rounds each rule's own figure, once, and spreads it over its lines.
-func (j *judge) bookEarn(den uint64) {
+func (j *judge) bookEarn(by ratio) {
 	e := &j.p.earn
 	for m, k := range j.matched {
 		r := &e.rules[k]
@@ -332,7 +351,7 @@ func (j *judge) bookEarn(den uint64) {
 			if j.won[m] {
 				points = j.rounded(mul64(uint64(r.points), rateUnit), rateUnit)
 				j.receiptWeights(r)
-				Spread(points, j.weights, nil, j.out)
+				spread(points, j.weights, nil, j.out, j.rests)
 			}
 		case earnMultiply:
 			if j.multiplied(r) {
@@ -342,8 +361,8 @@ func (j *judge) bookEarn(den uint64) {
 		default:
 			row := j.figuresOf(m)
 			if sum := total(row); !sum.zero() {
-				points = j.rounded(sum, rateUnit*den)
-				spreadExact(points, sum, row, j.rests, j.out)
+				points = j.rounded(sum.mul(by.num), rateUnit*by.den)
+				spreadExact(points, sum, row, j.out, j.rests)
 			}
 		}
 		if points == 0 {

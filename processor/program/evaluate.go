@@ -66,7 +66,7 @@ func (j *judge) begin(p *Program, f *Facts, r *protocol.Request, at int64, d *De
 	for k, s := range lists {
 		*s = j.slab[k*n : (k+1)*n : (k+1)*n]
 	}
-	j.rests = resize(j.rests, n)
+	j.rests = sized(j.rests, n)
 	d.HoldSeconds = p.holdDefault
 	switch {
 	case r.HoldSeconds > p.holdMax:
@@ -125,7 +125,7 @@ func (j *judge) finish() {
 	}
 	d.LinePoints = append(d.LinePoints, j.money...)
 	if j.p.value != valueUnit {
-		Spread(d.Redeemed, j.money, nil, d.LinePoints)
+		spread(d.Redeemed, j.money, nil, d.LinePoints, j.rests)
 	}
 	j.pieces = slices.Grow(j.pieces[:0], 2*len(j.lines)) // so that none moves
 	d.Lines = slices.Grow(d.Lines, len(j.lines))[:len(j.lines)]

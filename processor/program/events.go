@@ -209,7 +209,7 @@ func (j *judge) divide(e *event) {
 	d := j.d
 	whole := d.Gifts[len(d.Gifts)-1]
 	d.Gifts = d.Gifts[:len(d.Gifts)-1]
-	Spread(whole.Lot.Points, j.weights, nil, j.out)
+	spread(whole.Lot.Points, j.weights, nil, j.out, j.rests)
 	for i := range j.lines {
 		if j.out[i] > 0 {
 			part := whole

@@ -1,6 +1,8 @@
 package program
 
 import (
+	"slices"
+
 	"tillgate/protocol"
 )
 
@@ -41,7 +43,7 @@ type judge struct {
 	figures                             []u128   // of earning: rows of a figure for each line
 	matched                             []int    // rules whose conditions hold, by number
 	rates                               []uint64 // of each matched
-	rests                               []uint64 // scratch of spreadExact
+	rests                               []uint64 // scratch of spread
 	won                                 []bool   // of each matched: it counts on some line, or on the receipt
 	wins                                []int    // of each matched: lines it has won
 	place                               []int    // of each rule of the section: its place in matched + 1
@@ -74,9 +76,11 @@ func resize[T any](s []T, n int) []T {
 // value that is appended is made elsewhere first, and reading it back before it
 // has been written costs more than all else about it.
 func next[T any](list *[]T) *T {
-	var none T
-	*list = append(*list, none)
-	return &(*list)[len(*list)-1]
+	n := len(*list)
+	*list = slices.Grow(*list, 1)[:n+1]
+	one := &(*list)[n]
+	*one = *new(T)
+	return one
 }
 
 // sized gives a slice of n items that reuses s; they hold anything.

@@ -23,12 +23,14 @@ func (j *judge) countedUnits(r *discountRule) int64 {
 // buys another gets no second free one, and what a hold that was given up has
 // kept from those after it is made up for. The free ones are the cheapest of the
 // receipt, of equals the last. Their discount is their own: the other units of
-// their dozen lie on other receipts.
-func (j *judge) nthFigures(r *discountRule, row []int64) {
+// their dozen lie on other receipts. It returns the figures of the lines, nil for
+// none.
+func (j *judge) nthFigures(r *discountRule) []int64 {
 	free := (j.f.counted(r.key, 0)+j.countedUnits(r))/r.take - j.givenUnits(r)
 	if free <= 0 {
-		return
+		return nil
 	}
+	row := j.emptyRow()
 	j.runs = j.unitsOf(r.goods, true, j.runs[:0])
 	for k := len(j.runs) - 1; k >= 0 && free > 0; k-- {
 		run := &j.runs[k]
@@ -37,6 +39,7 @@ func (j *judge) nthFigures(r *discountRule, row []int64) {
 		j.given = append(j.given, givenUnit{key: r.given, line: run.line, units: off})
 		free -= off
 	}
+	return row
 }
 
 // givenUnits is how many free units a member has had of an N-th rule.

@@ -29,7 +29,7 @@ func (j *judge) asPrinted() bool {
 	for i, points := range j.money {
 		j.caps[i] = j.net[i] - points
 	}
-	Spread(cut, j.net, j.caps, j.out)
+	spread(cut, j.net, j.caps, j.out, j.rests)
 	j.lower(cut)
 	j.d.Rules = append(j.d.Rules, protocol.RuleResult{Rule: RulePrinted, Discount: cut, Lines: j.perLine(false)})
 	if cut > 0 {

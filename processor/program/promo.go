@@ -321,7 +321,7 @@ func (j *judge) discountByCode() {
 		switch {
 		case e.minus > 0:
 			s.cut = j.minusWithin(e.minus, e.goods)
-			Spread(s.cut, j.weights, j.room, j.out)
+			spread(s.cut, j.weights, j.room, j.out, j.rests)
 		case e.rate > 0:
 			s.cut = j.percentByCode(e)
 		}
@@ -342,7 +342,7 @@ func (j *judge) percentByCode(e *promo) int64 {
 		j.weights[i] = v
 		sum += v
 	}
-	Spread(sum/rateUnit, j.weights, nil, j.out)
+	spread(sum/rateUnit, j.weights, nil, j.out, j.rests)
 	return sum / rateUnit
 }
 

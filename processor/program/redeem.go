@@ -64,7 +64,7 @@ func (j *judge) take(points int64, asked protocol.Redeem) bool {
 		}
 		j.d.Code = protocol.Partial
 	}
-	Spread(j.d.RedeemedMoney, j.weights, j.caps, j.money)
+	spread(j.d.RedeemedMoney, j.weights, j.caps, j.money, j.rests)
 	return true
 }
 

@@ -67,83 +67,72 @@ func (a u128) big() *big.Int {
 // may be negative, and the weights must add up to less than 2^63. out may not
 // overlap with weights or caps.
 func Spread(sum int64, weights, caps, out []int64) {
-	total, left, tight := int64(0), sum, false
-	out = out[:len(weights)]
-	if caps != nil {
-		caps = caps[:len(weights)]
+	switch n := len(weights); {
+	case n <= usualLines:
+		var parts [usualLines]uint64
+		spread(sum, weights, caps, out, parts[:n])
+	case n <= MaxLines:
+		spreadMany(sum, weights, caps, out)
+	default:
+		spread(sum, weights, caps, out, make([]uint64, n))
 	}
-	for i, w := range weights {
-		out[i] = 0
-		if caps == nil {
+}
+
+// usualLines is how many lines a receipt seldom exceeds; what is noted about them
+// fits the stack without a thought.
+const usualLines = 32
+
+// spreadMany keeps its large buffer out of the frame of the usual receipt.
+//
+//go:noinline
+func spreadMany(sum int64, weights, caps, out []int64) {
+	var parts [MaxLines]uint64
+	spread(sum, weights, caps, out, parts[:len(weights)])
+}
+
+// spread is [Spread] with its scratch space, parts: the weights of the lines that
+// take part, which may hold anything before and after.
+func spread(sum int64, weights, caps, out []int64, parts []uint64) {
+	total, left, tight := int64(0), sum, false
+	out, parts = out[:len(weights)], parts[:len(weights)]
+	if caps == nil {
+		for i, w := range weights {
+			out[i], parts[i] = 0, uint64(w)
 			total += w
-		} else if caps[i] > 0 {
+		}
+	} else {
+		caps = caps[:len(weights)]
+		for i, w := range weights {
+			if caps[i] == 0 {
+				w = 0
+			}
+			out[i], parts[i] = 0, uint64(w)
 			total += w
 			tight = tight || caps[i] < w
 		}
-	}
-	if tight || caps != nil && sum > total { // else every share is below its line's cap
-		left, total = fillCaps(sum, total, weights, caps, out)
-	}
-	if total == 0 || left <= 0 {
-		return
-	}
-	if one := alone(total, weights, caps, out); one >= 0 {
-		out[one] = left
-		return
-	}
-	switch {
-	case len(out) <= usualLines:
-		var rests [usualLines]uint64
-		share(left, total, weights, caps, out, rests[:len(out)])
-	case len(out) <= MaxLines:
-		shareMany(left, total, weights, caps, out)
-	default:
-		share(left, total, weights, caps, out, make([]uint64, len(out)))
-	}
-}
-
-// usualLines is how many lines a receipt seldom exceeds; their remainders fit
-// the stack without a thought.
-const usualLines = 32
-
-// alone is the line that has all of the weight; −1 if several have a part.
-func alone(total int64, weights, caps, out []int64) int {
-	for i, w := range weights {
-		if w == 0 || full(i, caps, out) {
-			continue
+		if tight || sum > total { // else every share is below its line's cap
+			left, total = fillCaps(sum, total, parts, caps, out)
 		}
-		if w == total {
-			return i
-		}
-		break
 	}
-	return -1
+	if total > 0 && left > 0 {
+		share(left, uint64(total), parts, out)
+	}
 }
 
-// shareMany keeps its large buffer out of the frame of the usual receipt.
-//
-//go:noinline
-func shareMany(left, total int64, weights, caps, out []int64) {
-	var rests [MaxLines]uint64
-	share(left, total, weights, caps, out, rests[:len(out)])
-}
-
-// share gives the lines that are not full the floor of their share of left,
-// and what remains by largest remainder. rests holds zero for a line that
-// takes no more.
-func share(left, total int64, weights, caps, out []int64, rests []uint64) {
+// share gives the lines that take part the floor of their share of left, and what
+// remains by largest remainder. It makes parts remainders.
+func share(left int64, total uint64, parts []uint64, out []int64) {
 	rest := left
-	out, rests = out[:len(weights)], rests[:len(weights)]
-	for i, w := range weights {
-		if w == 0 || full(i, caps, out) {
+	out = out[:len(parts)]
+	for i, w := range parts {
+		if w == 0 {
 			continue
 		}
-		var q uint64
-		q, rests[i] = mul64(uint64(left), uint64(w)).div(uint64(total))
-		out[i] = int64(q)
+		q, r := mul64(uint64(left), w).div(total)
+		out[i], parts[i] = int64(q), r
 		rest -= int64(q)
 	}
-	handOut(rest, uint64(total), rests, out)
+	handOut(rest, total, parts, out)
 }
 
 // handOut gives one to each of the rest lines with the largest remainders of a
@@ -202,31 +191,23 @@ func smallest(rests []uint64, level uint64) int {
 	return i
 }
 
-// full marks a line that takes no part in the proportional sharing because it
-// has got its cap already.
-func full(i int, caps, out []int64) bool {
-	return caps != nil && (caps[i] == 0 || out[i] == caps[i])
-}
-
 // fillCaps gives their cap to the lines whose share would exceed it, until no
-// line's does. It returns what is left to share and the weights of the lines
-// that share it.
-func fillCaps(sum, total int64, weights, caps, out []int64) (int64, int64) {
+// line's does; they take part no more. It returns what is left to share and the
+// weights of the lines that share it.
+func fillCaps(sum, total int64, parts []uint64, caps, out []int64) (int64, int64) {
+	caps, out = caps[:len(parts)], out[:len(parts)]
 	for total > 0 && sum > 0 {
 		before, left := total, sum
-		for i, w := range weights {
-			if w == 0 || full(i, caps, out) {
-				continue
-			}
-			if caps[i] >= w && left <= before {
+		for i, w := range parts {
+			if w == 0 || uint64(caps[i]) >= w && left <= before {
 				continue // its share is at most its weight
 			}
 			// share > cap, compared without rounding: left·w > cap·total
-			share, limit := mul64(uint64(left), uint64(w)), mul64(uint64(caps[i]), uint64(before))
+			share, limit := mul64(uint64(left), w), mul64(uint64(caps[i]), uint64(before))
 			if limit.less(share) {
-				out[i] = caps[i]
+				out[i], parts[i] = caps[i], 0
 				sum -= caps[i]
-				total -= w
+				total -= int64(w)
 			}
 		}
 		if total == before {
@@ -289,31 +270,20 @@ func Pieces(dst []protocol.Piece, payable, quantity int64) []protocol.Piece {
 	return append(dst, protocol.Piece{Quantity: (units - more) * 1000, Price: price})
 }
 
-// spreadExact is Spread over weights of 128 bits, which add up to total,
-// without caps. rests is scratch space. Weights that fit 64 bits go the quick
-// way; others, which only receipts of billions reach, are shared with
+// spreadExact is [Spread] over weights of 128 bits, which add up to total, at
+// least 1, without caps. parts is scratch space. Weights that fit 63 bits go the
+// quick way; others, which only receipts of billions reach, are shared with
 // unbounded arithmetic.
-func spreadExact(sum int64, total u128, weights []u128, rests []uint64, out []int64) {
+func spreadExact(sum int64, total u128, weights []u128, out []int64, parts []uint64) {
 	if !total.small() {
 		spreadBig(sum, total.big(), weights, out)
 		return
 	}
-	rest := sum
-	out, rests = out[:len(weights)], rests[:len(weights)]
-	for i, w := range weights {
-		out[i], rests[i] = 0, 0
-		switch w.lo {
-		case 0:
-		case total.lo:
-			out[i], rest = sum, 0
-		default:
-			var q uint64
-			q, rests[i] = mul64(uint64(sum), w.lo).div(total.lo)
-			out[i] = int64(q)
-			rest -= int64(q)
-		}
+	out, parts = out[:len(weights)], parts[:len(weights)]
+	for i := range weights {
+		out[i], parts[i] = 0, weights[i].lo
 	}
-	handOut(rest, total.lo, rests, out)
+	share(sum, total.lo, parts, out)
 }
 
 // spreadBig is the slow way of spreadExact: the same rule word for word.

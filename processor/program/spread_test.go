@@ -66,7 +66,7 @@ func TestSpreadExactBeyond64Bits(t *testing.T) {
 		}
 		sum := rapid.Int64Range(0, MaxAmount).Draw(t, "sum")
 		out := make([]int64, n)
-		spreadExact(sum, total(weights), weights, make([]uint64, n), out)
+		spreadExact(sum, total(weights), weights, out, make([]uint64, n))
 		require.Equal(t, tSpread(sum, exact, nil), out)
 	})
 }

@@ -79,7 +79,7 @@ func (t *teller) books() []string {
 	f.FirstPurchase = false
 	f.LastPurchase = max(f.LastPurchase, t.at)
 	day := LocalDay(t.at, t.p.inZone(f.Zone))
-	f.Days = append(f.Days, DaySum{day, d.Payable})
+	f.Days = spentOn(f.Days, DaySum{day, d.Payable})
 	if d.Grant != "" {
 		f.AssignedTier, f.AssignedUntil = d.Grant, d.GrantUntil
 	}
@@ -131,4 +131,10 @@ func (t *teller) registers(said string) []string {
 		out = append(out, "warning: "+w)
 	}
 	return out
+}
+
+// spentOn notes a sum, in the order that Facts asks for.
+func spentOn(days []DaySum, d DaySum) []DaySum {
+	i, _ := slices.BinarySearchFunc(days, d.Day, func(d DaySum, day int32) int { return int(d.Day - day) })
+	return slices.Insert(days, i, d)
 }

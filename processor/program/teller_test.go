@@ -85,7 +85,7 @@ func (t *teller) member(said string) {
 			day, sum, _ := strings.Cut(rest, " ")
 			d, err := time.Parse(time.DateOnly, day)
 			must(err)
-			f.Days = append(f.Days, DaySum{int32(d.Unix() / daySeconds), amount(sum)})
+			f.Days = spentOn(f.Days, DaySum{int32(d.Unix() / daySeconds), amount(sum)})
 		case "last":
 			f.LastPurchase = t.moment(strings.TrimPrefix(rest, "purchase "))
 		case "born":

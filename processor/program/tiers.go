@@ -111,10 +111,8 @@ func firstOfMonth(day int32) int32 {
 
 // spentFrom sums what was paid from a local day on.
 func (f *Facts) spentFrom(day int32) (sum int64) {
-	for i := range f.Days {
-		if f.Days[i].Day >= day {
-			sum += f.Days[i].Spent
-		}
+	for i := len(f.Days) - 1; i >= 0 && f.Days[i].Day >= day; i-- {
+		sum += f.Days[i].Spent
 	}
 	return sum
 }

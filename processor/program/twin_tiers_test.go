@@ -159,7 +159,7 @@ func tSell(t *rapid.T, p *Program, f *Facts, now time.Time) tSold {
 	day := LocalDay(now.UnixNano(), now.Location())
 	changes := p.Book(Sale{Paid: paid, Day: day}, p.Month(f, now.UnixNano(), nil))
 	f.Lifetime += paid
-	f.Days = append(f.Days, DaySum{day, paid})
+	f.Days = spentOn(f.Days, DaySum{day, paid})
 	f.LastPurchase, f.FirstPurchase = now.UnixNano(), false
 	for _, ch := range changes {
 		f.Counts = booked(f.Counts, ch)
@@ -187,7 +187,7 @@ func tReturn(t *rapid.T, p *Program, f *Facts, now time.Time, sold []tSold) {
 		}
 	}
 	f.Lifetime -= money
-	f.Days = append(f.Days, DaySum{LocalDay(s.booked.UnixNano(), now.Location()), -money})
+	f.Days = spentOn(f.Days, DaySum{LocalDay(s.booked.UnixNano(), now.Location()), -money})
 	for _, ch := range changes {
 		f.Counts = booked(f.Counts, ch)
 	}

@@ -60,11 +60,13 @@ func (j *judge) countUnits(sel int) int64 {
 
 // unitFigures is M for N and "every N-th": the units stand in consecutive
 // groups, in each the cheapest are discounted, and the discount is spread over
-// the group's units, so that returning one of them is fair.
-func (j *judge) unitFigures(r *discountRule, row []int64) {
+// the group's units, so that returning one of them is fair. It returns the
+// figures of the lines, nil for none.
+func (j *judge) unitFigures(r *discountRule) []int64 {
 	if j.countUnits(r.goods) < r.take {
-		return
+		return nil
 	}
+	row := j.emptyRow()
 	j.runs = j.unitsOf(r.goods, true, j.runs[:0])
 	j.group = j.group[:0]
 	var have int64 // units in the group so far
@@ -89,6 +91,7 @@ func (j *judge) unitFigures(r *discountRule, row []int64) {
 			run.count -= whole * r.take
 		}
 	}
+	return row
 }
 
 // groupFigures discounts the cheapest units of one complete group and spreads
@@ -121,21 +124,28 @@ func (j *judge) groupFigures(r *discountRule, row []int64) {
 }
 
 // bundleFigures discounts the parts of as many complete sets as the receipt
-// holds. Each part takes the dearest units that no part before it has taken.
-func (j *judge) bundleFigures(r *discountRule, row []int64) {
+// holds. Each part takes the dearest units that no part before it has taken. It
+// returns the figures of the lines, nil for none.
+func (j *judge) bundleFigures(r *discountRule) []int64 {
 	most := int64(maxUnits * MaxLines)
 	for k := range r.parts {
 		most = min(most, j.countUnits(r.parts[k].goods)/r.parts[k].quantity)
 	}
 	// The parts seldom want the same units: then there are as many sets as each
 	// part by itself has.
-	if most == 0 || j.takeBundle(r, most, row) {
-		return
+	if most == 0 {
+		return nil
 	}
-	clear(row)
-	if sets := j.bundleSets(r, most-1); sets > 0 {
-		j.takeBundle(r, sets, row)
+	if row := j.emptyRow(); j.takeBundle(r, most, row) {
+		return row
 	}
+	sets := j.bundleSets(r, most-1)
+	if sets == 0 {
+		return nil
+	}
+	row := j.emptyRow()
+	j.takeBundle(r, sets, row)
+	return row
 }
 
 // bundleSets is the largest number of sets, high at most, that can be put
