@@ -57,6 +57,14 @@ func (s *bitset) has(i int) bool {
 	return w < len(s.more) && s.more[w]>>(i&63)&1 == 1
 }
 
+// only is the number of a set that has one and is of the first word; else −1.
+func (s *bitset) only() int {
+	if len(s.more) == 0 && bits.OnesCount64(s.first) == 1 {
+		return bits.TrailingZeros64(s.first)
+	}
+	return -1
+}
+
 func (s *bitset) empty() bool {
 	if s.first != 0 {
 		return false

@@ -234,33 +234,58 @@ func (j *judge) cutFigure(r *discountRule, i int) int64 {
 // bookCut rounds what a rule has won down, once, and spreads it over its
 // lines.
 func (j *judge) bookCut(m, k int, den uint64) {
-	r := &j.p.discounts.rules[k]
 	if j.wins[m] == 1 && !j.r.Explain {
 		j.bookLine(k, slices.Index(j.best, m+1), den)
 		return
 	}
-	var sum u128
-	last, figure := 0, j.figure[:len(j.best)]
-	for i, b := range j.best {
-		if b != m+1 {
-			figure[i] = u128{}
-			continue
-		}
-		v := j.multiplyCut(r, i, den)
-		sum = sum.add(v)
-		figure[i], last = v, i
+	money := int64(0)
+	if len(j.factors) == 0 {
+		money = j.shareWon(m)
+	} else {
+		money = j.shareMultiplied(m, k, den)
 	}
-	if sum.zero() {
-		return
+	if money > 0 {
+		j.takeOff(k, money)
+	}
+}
+
+// shareWon spreads in out what a rule has won, and returns it. What rules have won
+// on a receipt fits a word, as [judge.contend] says.
+func (j *judge) shareWon(m int) int64 {
+	best := j.best
+	win, room, parts, out := j.win[:len(best)], j.room[:len(best)], j.rests[:len(best)], j.out[:len(best)]
+	var sum int64
+	for i, b := range best {
+		v := int64(0)
+		if b == m+1 {
+			v = min(win[i], room[i]*rateUnit)
+		}
+		out[i], parts[i] = 0, uint64(v)
+		sum += v
+	}
+	money := sum / rateUnit
+	if money > 0 {
+		share(money, uint64(sum), parts, out)
+	}
+	return money
+}
+
+// shareMultiplied is shareWon where a multiplier is in force.
+func (j *judge) shareMultiplied(m, k int, den uint64) int64 {
+	var sum u128
+	r, figure := &j.p.discounts.rules[k], j.figure[:len(j.best)]
+	for i, b := range j.best {
+		figure[i] = u128{}
+		if b == m+1 {
+			figure[i] = j.multiplyCut(r, i, den)
+			sum = sum.add(figure[i])
+		}
 	}
 	money, _ := sum.div(rateUnit * den)
-	if j.wins[m] == 1 {
-		clear(j.out)
-		j.out[last] = int64(money)
-	} else {
-		spreadExact(int64(money), sum, j.figure, j.out, j.rests)
+	if money > 0 {
+		spreadExact(int64(money), sum, figure, j.out, j.rests)
 	}
-	j.takeOff(k, int64(money))
+	return int64(money)
 }
 
 // bookLine is bookCut for the usual rule: one that has won a single line.

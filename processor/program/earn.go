@@ -87,8 +87,10 @@ func (j *judge) hint(r *earnRule, s int) {
 // earnGroup lets the rivals compete.
 func (j *judge) earnGroup() {
 	e := &j.p.earn
-	lone := e.stack == stackSum || e.onReceipt // no contest on lines
-	j.best = resize(j.best, len(j.lines))
+	lone := e.stack == stackSum || e.onReceipt || len(j.rivals) == 1 // no contest on lines
+	if !lone {
+		j.best = resize(j.best, len(j.lines))
+	}
 	receipts := false
 	for _, m := range j.rivals {
 		r := &e.rules[j.matched[m]]
@@ -96,7 +98,7 @@ func (j *judge) earnGroup() {
 			receipts = true
 			continue
 		}
-		row := j.figuresOf(m)
+		row, best := j.figuresOf(m), j.best
 		for i := range j.on(r.goods).each {
 			v, ok := j.earnFigure(r, j.rates[m], i)
 			if !ok {
@@ -107,14 +109,14 @@ func (j *judge) earnGroup() {
 				row[i] = v
 				continue
 			}
-			b := j.best[i] - 1 // 0 is nobody
-			if b >= 0 && (e.stack == stackPriority || !j.figuresOf(b)[i].less(v)) {
-				continue
+			if b := best[i] - 1; b >= 0 { // 0 is nobody
+				had := &j.figures[b*len(row)+i]
+				if e.stack == stackPriority || !had.less(v) {
+					continue
+				}
+				*had = u128{}
 			}
-			if b >= 0 {
-				j.figuresOf(b)[i] = u128{}
-			}
-			row[i], j.best[i] = v, m+1
+			row[i], best[i] = v, m+1
 		}
 	}
 	if e.onReceipt && e.stack != stackSum {
@@ -247,9 +249,9 @@ func (j *judge) addPercents() {
 		if r.kind != earnAdd {
 			continue
 		}
-		row := j.figuresOf(m)
+		row, base := j.figuresOf(m), j.base
 		for i := range j.on(r.goods).each {
-			row[i] = mul64(uint64(j.base[i]), r.rate)
+			row[i] = mul64(uint64(base[i]), r.rate)
 		}
 	}
 }
@@ -360,7 +362,11 @@ func (j *judge) bookEarn(by ratio) {
 			continue
 		default:
 			row := j.figuresOf(m)
-			if sum := total(row); !sum.zero() {
+			if one := j.on(r.goods).only(); one >= 0 {
+				points = j.rounded(row[one].mul(by.num), rateUnit*by.den)
+				clear(j.out)
+				j.out[one] = points
+			} else if sum := total(row); !sum.zero() {
 				points = j.rounded(sum.mul(by.num), rateUnit*by.den)
 				spreadExact(points, sum, row, j.out, j.rests)
 			}
@@ -405,11 +411,12 @@ func (j *judge) rounded(sum u128, unit uint64) int64 {
 // the rule that earn: what they earn on, else what they cost.
 func (j *judge) receiptWeights(r *earnRule) {
 	paid, never := int64(0), j.banned(j.p.earn.never)
-	clear(j.weights)
+	weights, base := j.weights, j.base
+	clear(weights)
 	for i := range j.on(r.goods).each {
 		if !never.has(i) {
-			j.weights[i] = j.base[i]
-			paid += j.base[i]
+			weights[i] = base[i]
+			paid += base[i]
 		}
 	}
 	if paid > 0 {

@@ -61,11 +61,15 @@ func (j *judge) begin(p *Program, f *Facts, r *protocol.Request, at int64, d *De
 		j.lines = j.anonymous[:]
 	}
 	n := len(j.lines)
-	lists := [...]*[]int64{&j.net, &j.room, &j.cut, &j.money, &j.base, &j.earned, &j.units, &j.weights, &j.caps, &j.out}
-	j.slab = resize(j.slab, len(lists)*n)
-	for k, s := range lists {
-		*s = j.slab[k*n : (k+1)*n : (k+1)*n]
+	j.slab = resize(j.slab, 10*n)
+	slab := j.slab
+	cut := func() []int64 {
+		s := slab[:n:n]
+		slab = slab[n:]
+		return s
 	}
+	j.net, j.room, j.cut, j.money, j.base = cut(), cut(), cut(), cut(), cut()
+	j.earned, j.units, j.weights, j.caps, j.out = cut(), cut(), cut(), cut(), cut()
 	j.rests = sized(j.rests, n)
 	d.HoldSeconds = p.holdDefault
 	switch {
@@ -95,13 +99,14 @@ func (j *judge) measure() bool {
 		return j.refuse(protocol.InvalidRequest, "a receipt may have up to 500 lines")
 	}
 	var total int64
+	net, units := j.net[:len(j.lines)], j.units[:len(j.lines)]
 	for i := range j.lines {
-		a := j.lines[i].Amount
-		if a < 0 || a > MaxAmount || j.lines[i].Quantity < 0 || j.lines[i].Quantity > maxUnits*1000 {
+		l := &j.lines[i]
+		if l.Amount < 0 || l.Amount > MaxAmount || l.Quantity < 0 || l.Quantity > maxUnits*1000 {
 			return j.refuse(protocol.InvalidAmount, "an amount or quantity is out of range")
 		}
-		j.net[i], j.units[i] = a, wholeUnits(&j.lines[i])
-		total += a
+		net[i], units[i] = l.Amount, wholeUnits(l)
+		total += l.Amount
 	}
 	if total > MaxAmount {
 		return j.refuse(protocol.InvalidAmount, "the receipt's total is out of range")
@@ -128,15 +133,16 @@ func (j *judge) finish() {
 		spread(d.Redeemed, j.money, nil, d.LinePoints, j.rests)
 	}
 	j.pieces = slices.Grow(j.pieces[:0], 2*len(j.lines)) // so that none moves
-	d.Lines = slices.Grow(d.Lines, len(j.lines))[:len(j.lines)]
+	n := len(j.lines)
+	d.Lines = slices.Grow(d.Lines, n)[:n]
+	lines, cut, money, earned, units := d.Lines, j.cut[:n], j.money[:n], j.earned[:n], j.units[:n]
 	for i := range j.lines {
-		l, one := &j.lines[i], &d.Lines[i]
+		l, one := &j.lines[i], &lines[i]
 		one.ID, one.Amount, one.Quantity = l.ID, l.Amount, l.Quantity
-		one.Discount, one.Redeemed, one.Earned = j.cut[i], j.money[i], j.earned[i]
-		one.Payable = l.Amount - j.cut[i] - j.money[i]
+		one.Discount, one.Redeemed, one.Earned = cut[i], money[i], earned[i]
+		one.Payable = l.Amount - cut[i] - money[i]
 		one.Points, one.Pieces = 0, nil
-		units := j.units[i]
-		if units > 1 && (one.Payable != l.Amount || l.Amount%units != 0) {
+		if units := units[i]; units > 1 && (one.Payable != l.Amount || l.Amount%units != 0) {
 			from := len(j.pieces)
 			j.pieces = Pieces(j.pieces, one.Payable, l.Quantity)
 			one.Pieces = j.pieces[from:len(j.pieces):len(j.pieces)]

@@ -152,20 +152,20 @@ func (j *judge) spendable() int64 {
 	j.lineCaps()
 	var payable, eligible, room int64
 	never := j.banned(rr.never)
-	for i := range j.lines {
-		payable += j.net[i]
-		j.weights[i] = 0
+	weights, caps := j.weights[:len(j.net)], j.caps[:len(j.net)]
+	for i, net := range j.net {
+		payable += net
 		if never.has(i) {
-			j.caps[i] = 0
+			weights[i], caps[i] = 0, 0
 			continue
 		}
-		eligible += j.net[i]
-		c := min(j.caps[i], j.net[i]-rr.floor)
-		j.caps[i] = 0
-		if c > 0 {
-			j.weights[i], j.caps[i] = j.net[i], c
-			room += c
+		eligible += net
+		c := min(caps[i], net-rr.floor)
+		if c <= 0 {
+			net, c = 0, 0
 		}
+		weights[i], caps[i] = net, c
+		room += c
 	}
 	if rr.eligible {
 		payable = eligible
