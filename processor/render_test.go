@@ -40,7 +40,8 @@ func TestOldRecordsKeepTheirAnswers(t *testing.T) {
 			op.Render = version
 			render(&op, &r)
 			require.Equal(t, want[i], r.Slip, "version %d", version)
-			require.Equal(t, ids[version][i], []string{r.ID, r.Parent}, "version %d", version)
+			wantIDs := ids[version][i]
+			require.Equal(t, wantIDs, []string{r.ID, r.Parent}, "version %d", version)
 		}
 		var r protocol.Response
 		merge.Render = version
