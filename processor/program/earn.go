@@ -1,5 +1,7 @@
 package program
 
+import "math"
+
 // earn decides what the purchase earns: the contest of the rules on each line,
 // then add_percent, multiply, ceilings and never; then each rule's own figure
 // is rounded once and spread over its lines.
@@ -98,13 +100,17 @@ func (j *judge) earnGroup() {
 			receipts = true
 			continue
 		}
-		row, best := j.figuresOf(m), j.best
+		row, best, base, rate, any := j.figuresOf(m), j.best, j.base, j.rates[m], false
 		for i := range j.on(r.goods).each {
-			v, ok := j.earnFigure(r, j.rates[m], i)
-			if !ok {
-				continue
+			var v u128
+			if r.kind == earnPerLine || r.kind == earnPerUnit {
+				if v = j.earnPoints(r, i); v.zero() {
+					continue
+				}
+			} else {
+				v = mul64(uint64(base[i]), rate)
 			}
-			j.won[m] = true
+			any = true
 			if lone {
 				row[i] = v
 				continue
@@ -118,6 +124,7 @@ func (j *judge) earnGroup() {
 			}
 			row[i], best[i] = v, m+1
 		}
+		j.won[m] = any
 	}
 	if e.onReceipt && e.stack != stackSum {
 		j.oneForReceipt()
@@ -127,17 +134,14 @@ func (j *judge) earnGroup() {
 	}
 }
 
-// earnFigure is what a rule gives on a line of its goods, and whether it
-// matches it.
-func (j *judge) earnFigure(r *earnRule, rate uint64, i int) (u128, bool) {
-	switch r.kind {
-	case earnPerLine:
-		return mul64(uint64(r.points), rateUnit), true
-	case earnPerUnit:
-		u := j.units[i]
-		return mul64(uint64(r.points), rateUnit).mul(uint64(u)), u > 0
+// earnPoints is what a rule of points per line or per unit gives on a line of its
+// goods; nothing on a weighed line that it would count units of.
+func (j *judge) earnPoints(r *earnRule, i int) u128 {
+	v := mul64(uint64(r.points), rateUnit)
+	if r.kind == earnPerUnit {
+		v = v.mul(uint64(j.units[i]))
 	}
-	return mul64(uint64(j.base[i]), rate), true
+	return v
 }
 
 // oneForReceipt leaves one of the rivals for the whole receipt: with `priority`
@@ -301,11 +305,8 @@ func (j *judge) scale(factor func(line int) uint64) {
 // returns by what figures have to be multiplied and divided from there on.
 func (j *judge) limitEarn(by ratio) ratio {
 	e := &j.p.earn
-	none := e.never == all || j.absent(e.never)
-	for k := range e.ceilings {
-		none = none && j.absent(e.ceilings[k].goods)
-	}
-	if none {
+	limited := j.limited(e.never, e.ceilings)
+	if limited.empty() {
 		return by
 	}
 	if by.num != 1 { // ceilings look at what is given in the end
@@ -313,22 +314,15 @@ func (j *judge) limitEarn(by ratio) ratio {
 		by.num = 1
 	}
 	never := j.banned(e.never)
-	for i := range j.lines {
-		rate, bound := uint64(0), never.has(i)
-		for k := range e.ceilings {
-			c := &e.ceilings[k]
-			if !j.on(c.goods).has(i) {
-				continue
-			}
-			if !bound || c.rate < rate {
-				rate, bound = c.rate, true
-			}
-		}
-		if !bound {
-			continue
-		}
+	for i := range limited.each {
+		rate := uint64(math.MaxUint64)
 		if never.has(i) {
 			rate = 0
+		}
+		for k := range e.ceilings {
+			if c := &e.ceilings[k]; j.on(c.goods).has(i) {
+				rate = min(rate, c.rate)
+			}
 		}
 		left := mul64(uint64(j.base[i]), rate).mul(by.den)
 		for m := range j.matched {

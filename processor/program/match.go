@@ -27,7 +27,7 @@ type judge struct {
 	lines     []protocol.Line
 	anonymous [1]protocol.Line
 
-	sets   []bitset // all lines, then those that each selector picks
+	sets   []bitset // all lines, those that each selector picks, and one for use by hand
 	more   []uint64 // their words beyond the first
 	picked bitset   // the selectors that pick a line
 
@@ -77,7 +77,10 @@ func resize[T any](s []T, n int) []T {
 // has been written costs more than all else about it.
 func next[T any](list *[]T) *T {
 	n := len(*list)
-	*list = slices.Grow(*list, 1)[:n+1]
+	if n == cap(*list) {
+		*list = slices.Grow(*list, 1)
+	}
+	*list = (*list)[:n+1]
 	one := &(*list)[n]
 	*one = *new(T)
 	return one
@@ -94,7 +97,7 @@ func sized[T any](s []T, n int) []T {
 // pick finds, for each selector, the lines that it picks.
 func (j *judge) pick() {
 	x := &j.p.index
-	j.sets = resize(j.sets, 1+len(j.p.selectors))
+	j.sets = resize(j.sets, 1+len(j.p.selectors)+1)
 	if words := moreWords(len(j.lines)); words > 0 {
 		j.more = resize(j.more, len(j.sets)*words)
 		for k := range j.sets {
@@ -114,6 +117,21 @@ func (j *judge) pick() {
 
 // on is the set of the lines that a selector picks.
 func (j *judge) on(sel int) *bitset { return &j.sets[1+sel] }
+
+// limited is the set of the lines that `never` or a ceiling is about. It is there
+// until the next.
+func (j *judge) limited(never int, ceilings []ceiling) *bitset {
+	u := &j.sets[len(j.sets)-1]
+	u.first = 0
+	clear(u.more)
+	if never != all {
+		u.widen(j.on(never))
+	}
+	for k := range ceilings {
+		u.widen(j.on(ceilings[k].goods))
+	}
+	return u
+}
 
 var noLines bitset
 
@@ -158,7 +176,7 @@ const (
 // applies reports whether a rule's conditions hold and the receipt has any of
 // its goods. With Explain, what doesn't hold is noted.
 func (j *judge) applies(when *cond, goods int, rule string) bool {
-	if !j.holds(when, rule) {
+	if when != nil && !j.holds(when, rule) {
 		return false
 	}
 	if j.absent(goods) {

@@ -282,9 +282,12 @@ func (j *judge) carried(entries []int32) bool {
 
 // opens notes that the codes which a rule asks for are used by it.
 func (j *judge) opens(when *cond) {
-	if when == nil || !when.promo {
-		return
+	if when != nil && when.promo {
+		j.openCodes(when)
 	}
+}
+
+func (j *judge) openCodes(when *cond) {
 	for i := range when.checks {
 		if c := &when.checks[i]; c.kind == factPromo {
 			for _, e := range c.codes {
