@@ -160,12 +160,8 @@ func (j *judge) spendable() int64 {
 			continue
 		}
 		eligible += net
-		c := min(caps[i], net-rr.floor)
-		if c <= 0 {
-			net, c = 0, 0
-		}
-		weights[i], caps[i] = net, c
-		room += c
+		weights[i], caps[i] = net, max(min(caps[i], net-rr.floor), 0)
+		room += caps[i]
 	}
 	if rr.eligible {
 		payable = eligible
