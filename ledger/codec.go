@@ -142,7 +142,7 @@ func (c *coder) fail(why string) {
 // has visits the presence of an optional field: present tells a writer
 // whether the field has a value, and a reader is told by the mask.
 func (c *coder) has(present bool) bool {
-	bit := uint64(1) << c.bit
+	bit := uint64(1) << (c.bit & 63)
 	c.bit++
 	if c.reading {
 		return c.mask&bit != 0 // a failure among the fields leaves none present
@@ -182,16 +182,20 @@ func (c *coder) int64(v *int64) {
 // together by twos, fours and eights.
 func (c *coder) number() uint64 {
 	const more = 0x8080808080808080
-	if b := c.buf[c.pos:]; len(b) >= 8 {
-		x := binary.LittleEndian.Uint64(b)
+	if pos := c.pos; pos <= len(c.buf)-8 {
+		x := binary.LittleEndian.Uint64(c.buf[pos : pos+8])
+		if x&0x80 == 0 {
+			c.pos = pos + 1
+			return x & 0x7f
+		}
 		if last := ^x & more; last != 0 {
 			n := uint(bits.TrailingZeros64(last))/8 + 1
 			x &= last ^ (last - 1) // up to the first byte that is the last
-			if n > 1 && x>>((n-1)*8) == 0 {
+			if x>>((n-1)*8&63) == 0 {
 				c.fail("a malformed number") // longer than needed
 				return 0
 			}
-			c.pos += int(n)
+			c.pos = pos + int(n)
 			x = x&0x007f007f007f007f | x&0x7f007f007f007f00>>1
 			x = x&0x00003fff00003fff | x&0x3fff00003fff0000>>2
 			return x&0x000000000fffffff | x&0x0fffffff00000000>>4

@@ -16,7 +16,8 @@ func nextDue(a *Account, dated bool) int64 {
 	for i := range a.Holds {
 		next = min(next, a.Holds[i].Until)
 	}
-	for _, l := range a.Lots {
+	for i := range a.Lots {
+		l := &a.Lots[i]
 		if l.Active > a.Through {
 			next = min(next, l.Active)
 		}

@@ -9,7 +9,9 @@ import (
 // points themselves are moved by [points].
 func (r *replay) book() *ledger.Operation {
 	op := &r.mine
-	*op = ledger.Operation{Lots: op.Lots[:0], Pins: op.Pins[:0], Counts: op.Counts[:0]}
+	lots, pins, counts := op.Lots[:0], op.Pins[:0], op.Counts[:0]
+	*op = ledger.Operation{} // cleared where it is: a value with the lists in it would be made elsewhere and copied
+	op.Lots, op.Pins, op.Counts = lots, pins, counts
 	op.ID, op.Kind, op.Account, op.Merchant = r.op.ID, r.op.Kind, r.op.Account, r.op.Merchant
 	op.Time, op.At, op.Due, op.Offset = r.op.Time, r.op.At, r.op.Due, r.op.Offset
 	op.Parent, op.Undoes, op.Registered = r.op.Parent, r.op.Undoes, r.op.Registered
