@@ -1,6 +1,7 @@
 package processor
 
 import (
+	"slices"
 	"strings"
 
 	"tillgate/ledger"
@@ -137,14 +138,33 @@ func routeReferrer(t *Task) {
 }
 
 // above notes who stands above a member whom id has invited: id, and those who
-// were above id when it registered.
+// stand above id now. Members who were merged are one, at the nearest place of
+// any of them.
 func (t *Task) above(id ledger.AccountID) {
 	a, err := t.s.ledger.Account(id)
 	if err != nil || a == nil {
 		t.internal("a referrer can't be read", err)
 		return
 	}
-	t.who.upline = append(append(t.who.upline[:0], id), a.Upline[:min(len(a.Upline), ledger.MaxUpline-1)]...)
+	list := append(t.who.upline[:0], id)
+	ups, err := t.s.upline(a, nil)
+	for _, up := range ups {
+		var lives ledger.AccountID
+		var found bool
+		if lives, found, err = t.s.living(a.Merchant, up); err != nil {
+			break
+		}
+		if !found {
+			lives = up // erased: the place above it is nobody else's
+		}
+		if !slices.Contains(list, lives) && len(list) < ledger.MaxUpline {
+			list = append(list, lives)
+		}
+	}
+	if err != nil {
+		t.internal("a referrer can't be read", err)
+	}
+	t.who.upline = list
 }
 
 // referrer finds a member by what a registration may name: id, phone number or
@@ -187,31 +207,43 @@ func (s *Switch) living(merchant string, id ledger.AccountID) (ledger.AccountID,
 // is rewarded for nobody below.
 const maxUpline = 64
 
-// refuseCircle walks up from a referrer: the member who registers must not be
-// above, nor anybody merged into it. Only a provisional member can be, because
-// referrers are fixed at registration.
+// refuseCircle refuses a referrer who stands below the member who registers.
+// Only a provisional member can have anybody below, because referrers are fixed
+// at registration.
 func (t *Task) refuseCircle(id ledger.AccountID) {
-	for range maxUpline {
-		lives, found, err := t.s.living(t.request().Caller.Merchant, id)
-		if err == nil && (id == t.who.account || found && lives == t.who.account) {
-			t.refuse(protocol.ReferrerNotAllowed, "referrer", "members must not invite each other in a circle")
-			return
-		}
-		a, err := t.s.ledger.Account(id)
-		switch {
-		case err != nil:
-			t.internal("a referrer can't be read", err)
-			return
-		case a == nil:
-			return
-		case a.Into != 0:
-			id = a.Into
-		case a.Referrer() != 0:
-			id = a.Referrer()
-		default:
-			return
-		}
+	if t.who.fresh {
+		return
 	}
+	circle, err := t.s.standsBelow(t.request().Caller.Merchant, id, t.who.account)
+	switch {
+	case err != nil:
+		t.internal("a referrer can't be read", err)
+	case circle:
+		t.refuse(protocol.ReferrerNotAllowed, "referrer", "members must not invite each other in a circle")
+	}
+}
+
+// standsBelow walks up from a member and reports whether it comes to another,
+// or is that one itself. Members who were merged are one.
+func (s *Switch) standsBelow(merchant string, id, other ledger.AccountID) (bool, error) {
+	for range maxUpline {
+		a, err := s.ledger.Account(id)
+		for hops := 0; err == nil && a != nil && a.Into != 0 && hops < maxHops; hops++ {
+			a, err = s.ledger.Account(a.Into)
+		}
+		if err != nil || a == nil || a.Merchant != merchant {
+			return false, err
+		}
+		if a.ID == other {
+			return true, nil
+		}
+		up, err := s.upline(a, nil)
+		if len(up) == 0 || err != nil {
+			return false, err
+		}
+		id = up[0]
+	}
+	return false, nil
 }
 
 // referralKey is the key under which a referral code is linked to its member.

@@ -171,7 +171,11 @@ func decideReferral(t *Task, tx *ledger.Tx) error {
 	if a.Registered {
 		r.Member.ReferralCode = t.s.referralCode(a.Merchant, a.ID)
 	}
-	if up := t.s.uplineOf(a, nil); len(up) > 0 {
+	up, err := t.s.upline(a, nil)
+	if err != nil {
+		return err
+	}
+	if len(up) > 0 {
 		lives, found, err := t.s.living(a.Merchant, up[0])
 		if err != nil {
 			return err

@@ -15,8 +15,13 @@ var _ = serve(protocol.CallMerge, plan{
 
 // claimMerge lets one merge of a merchant's members be decided at a time: two
 // into each other, or three in a ring, would send points round for ever. They
-// are an office's, and rare.
-func claimMerge(t *Task) { t.claim.add(t.s.ledger.Hash("merge", t.request().Caller.Merchant)) }
+// are an office's, and rare. No member with friends is put below another
+// meanwhile: with a merge, that could close a circle that neither sees.
+func claimMerge(t *Task) {
+	merchant := t.request().Caller.Merchant
+	t.claim.add(t.s.ledger.Hash("merge", merchant))
+	t.claim.add(t.s.uplineKey(merchant))
+}
 
 // routeMerge finds the account that is given up and the one that takes over.
 func routeMerge(t *Task) {
@@ -37,6 +42,37 @@ func routeMerge(t *Task) {
 	}
 	t.who.second = into
 	routeTarget(t)
+	if !t.refused() && into != t.who.account {
+		t.refuseRing(into)
+	}
+}
+
+// refuseRing refuses a merge that would put a member above itself: who takes
+// over has been invited below the other, in a way that its account doesn't
+// name (another merge is between them), so that nobody can be left out of what
+// it rewards. The other way round there is none.
+func (t *Task) refuseRing(into ledger.AccountID) {
+	merchant := t.request().Caller.Merchant
+	a, err := t.s.ledger.Account(into)
+	if a != nil {
+		for _, id := range a.Upline {
+			if lives, _, bad := t.s.living(merchant, id); bad != nil {
+				err = bad
+			} else if lives == t.who.account {
+				return // the merge itself leaves it out
+			}
+		}
+	}
+	var ring bool
+	if err == nil {
+		ring, err = t.s.standsBelow(merchant, into, t.who.account)
+	}
+	switch {
+	case err != nil:
+		t.internal("who is above a member can't be read", err)
+	case ring:
+		t.refuse(protocol.ReferrerNotAllowed, "into", "was invited below the member, by way of another merge; merge the other way round")
+	}
 }
 
 // decideMerge posts everything the member has to the other and leaves an
@@ -170,22 +206,23 @@ func (s *Switch) oneWith(merchant string, id ledger.AccountID, limit int) ([]led
 	return all, nil
 }
 
-// uplineOf appends who stands above a member to list, nearest first: those
-// that were noted at registration, less whoever has been merged into the
-// member since. Nobody is rewarded for one's own purchases.
-func (s *Switch) uplineOf(a *ledger.Account, list []ledger.AccountID) []ledger.AccountID {
-	list = append(list, a.Upline...)
-	if len(list) == 0 {
-		return list
+// upline appends who stands above a member to list, nearest first: those that
+// were noted at registration. Where one of them has been merged into the member
+// since, only those above that one are left: whoever stood between them stands
+// below the member now. Nobody is rewarded for one's own purchases, nor two
+// members for each other's.
+func (s *Switch) upline(a *ledger.Account, list []ledger.AccountID) ([]ledger.AccountID, error) {
+	if len(a.Upline) == 0 {
+		return list, nil
 	}
 	link, err := s.ledger.Link(s.mergedKey(a.Merchant, a.ID))
-	if err == nil && link == nil {
-		return list // nearly always
+	if err != nil || link == nil { // nearly always nil
+		return append(list, a.Upline...), err
 	}
 	one, err := s.oneWith(a.Merchant, a.ID, maxHops)
-	if err != nil {
-		s.o.Logger.Error("who was merged into a member can't be read; nobody is rewarded for a purchase", "account", a.ID, "cause", err)
-		return list[:0]
+	first := len(a.Upline)
+	for first > 0 && !slices.Contains(one, a.Upline[first-1]) {
+		first--
 	}
-	return slices.DeleteFunc(list, func(id ledger.AccountID) bool { return slices.Contains(one, id) })
+	return append(list, a.Upline[first:]...), err
 }

@@ -202,7 +202,9 @@ func TestNobodyIsAboveOneself(t *testing.T) {
 	b := s.approved(s.invited(3, a))
 	above := func(id string) []ledger.AccountID {
 		account := s.account(idOf(t, id))
-		return s.s.uplineOf(&account, nil)
+		up, err := s.s.upline(&account, nil)
+		require.NoError(t, err)
+		return up
 	}
 	require.Equal(t, []ledger.AccountID{idOf(t, a.Member.ID), idOf(t, root.Member.ID)}, above(b.Member.ID))
 	other := s.approved(s.member("+77010000004", ""))
