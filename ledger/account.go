@@ -40,7 +40,7 @@ type Account struct {
 	// an event of its has a date; unix ns, 0 for never.
 	Wake int64
 
-	// Scheduled is the minute (unix time / 60 s) of the account's entry in the
+	// Scheduled is the second (unix time) of the account's entry in the
 	// due index, 0 for none.
 	Scheduled int64
 }

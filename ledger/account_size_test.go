@@ -18,7 +18,7 @@ func weeklyShopper() *Account {
 	a := &Account{
 		ID: 0x0123456789abcdef, Merchant: "coffee-house", Registered: true, Created: now - 400*day, Joined: now - 399*day,
 		Upline: []AccountID{1 << 62, 1 << 61, 1 << 60}, Through: now, Last: NewOpID(5, 123456), Tier: "Gold", TierUntil: now + 30*day,
-		Lifetime: 5_700_000, Purchases: 57, LastPurchase: now, FirstPurchase: now - 399*day, Scheduled: now / minute, Wake: now + 40*day,
+		Lifetime: 5_700_000, Purchases: 57, LastPurchase: now, FirstPurchase: now - 399*day, Scheduled: now / second, Wake: now + 40*day,
 	}
 	for week := range int64(57) {
 		at := now - (56-week)*7*day

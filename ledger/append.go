@@ -338,8 +338,13 @@ func (tx *Tx) install(h *hot, next *Account) {
 	} else {
 		tx.undo = append(tx.undo, undo{h: h, was: next, dirty: h.dirty})
 	}
+	tx.touch(h)
+}
+
+// touch has an account written at the end of the drain.
+func (tx *Tx) touch(h *hot) {
 	if !h.dirty {
 		h.dirty = true
-		s.dirty = append(s.dirty, h)
+		tx.s.dirty = append(tx.s.dirty, h)
 	}
 }

@@ -26,7 +26,7 @@ func Apply(a *Account, op *Operation) error {
 	if len(a.Lots) > MaxLots && len(a.Lots) > lots && givesPoints(op) {
 		return refuse(op, "the account would have more than %d lots", MaxLots)
 	}
-	a.Scheduled = dueMinute(a)
+	a.Scheduled = dueSecond(a)
 	return nil
 }
 

@@ -128,7 +128,7 @@ func (k *cut) step(d *Dropped) (more bool, err error) {
 // duplicates, unless what is due of an account was not recorded yet.
 func (k *cut) holds() error {
 	return scan(k.l.db, appendPartition(nil, spaceDue, k.p), func(key, _ []byte) (bool, error) {
-		due := int64(binary.BigEndian.Uint64(key[3:])) * minute
+		due := int64(binary.BigEndian.Uint64(key[3:])) * second
 		k.journal = min(k.journal, startOfDay(due-k.l.retention.Load()))
 		k.sales = min(k.sales, k.journal)
 		return false, nil

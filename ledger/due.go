@@ -3,7 +3,8 @@ package ledger
 import "math"
 
 const (
-	minute = 60_000_000_000
+	second = 1_000_000_000
+	minute = 60 * second
 	never  = math.MaxInt64
 )
 
@@ -44,14 +45,14 @@ func tierEnds(a *Account) int64 {
 	return a.TierUntil
 }
 
-// dueMinute is the minute of the due index under which the account belongs: by
-// its end something has fallen due. 0 for nothing.
-func dueMinute(a *Account) int64 {
+// dueSecond is the second of the due index under which the account belongs: by
+// its beginning something has fallen due. 0 for nothing.
+func dueSecond(a *Account) int64 {
 	next := nextDue(a, true)
 	if next == never {
 		return 0
 	}
-	return next/minute + 1
+	return (next-1)/second + 1
 }
 
 // due decides the next record that the account owes up to now, or reports

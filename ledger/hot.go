@@ -6,7 +6,7 @@ import "container/list"
 // of the store by the drain that is being decided.
 type hot struct {
 	Account
-	indexed int64 // minute of its entry in the due index, as the batch leaves it
+	indexed int64 // second of its entry in the due index, as the batch leaves it
 	dirty   bool  // to be written at the end of the drain
 	note    any   // the decider's own ([Tx.Note])
 	weight  int

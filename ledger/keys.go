@@ -17,7 +17,7 @@ const (
 	spaceCode      byte = 'k' // partition 2, code 16 → 'K'
 	spaceCodeOf    byte = 'c' // partition 2, account 8 → the 16 bytes of its code
 	spaceTransfer  byte = 'o' // partition 2, sequence 8, index 2 → 'O'
-	spaceDue       byte = 'q' // partition 2, minute 8, account 8 → nothing
+	spaceDue       byte = 'q' // partition 2, second 8, account 8 → nothing
 	spaceWatermark byte = 'w' // receiver 2, source 2 → 'W'
 	spaceProgram   byte = 'g' // merchant length 1, merchant, version 4 → 'G'
 	spaceDirectory byte = 'y' // kind 1, merchant length 1, merchant, row id → the caller's
@@ -76,8 +76,8 @@ func transferKey(dst []byte, id OpID, index uint16) []byte {
 	return binary.BigEndian.AppendUint16(dst, index)
 }
 
-func dueKey(dst []byte, partition int, minute int64, id AccountID) []byte {
-	dst = binary.BigEndian.AppendUint64(appendPartition(dst, spaceDue, partition), uint64(minute))
+func dueKey(dst []byte, partition int, second int64, id AccountID) []byte {
+	dst = binary.BigEndian.AppendUint64(appendPartition(dst, spaceDue, partition), uint64(second))
 	return binary.BigEndian.AppendUint64(dst, uint64(id))
 }
 

@@ -71,7 +71,8 @@ type partition struct {
 	seq     uint64 // the newest record
 	time    int64  // ledger time of the newest task
 	seal    seal
-	due     int64 // no entry of the due index is of an earlier minute
+	due     int64 // no entry of the due index that can be swept is of an earlier second
+	again   int64 // when to look for those that could not be; 0 for never
 	pruned  int32 // UTC day up to which old shared counters are deleted
 	synced  atomic.Uint64
 	base    atomic.Pointer[base] // where its journal begins

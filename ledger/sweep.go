@@ -2,7 +2,8 @@ package ledger
 
 import (
 	"encoding/binary"
-	"math"
+
+	"github.com/cockroachdb/pebble/v2"
 )
 
 // Bounds of the accounts that one round of a shard looks at, so that tills
@@ -30,7 +31,7 @@ func (s *shard) chores() {
 	for _, p := range s.parts {
 		s.sealStale(p)
 		s.pruneShared(p)
-		if left > 0 && p.due <= s.clock/minute {
+		if left > 0 && p.due <= s.clock/second {
 			left -= s.sweep(p, left)
 		}
 	}
@@ -49,10 +50,13 @@ func (s *shard) sealStale(p *partition) {
 	})
 }
 
-// sweep touches the accounts whose minute in the due index has come, at most
+// sweep touches the accounts whose second in the due index has come, at most
 // limit, and answers how many.
 func (s *shard) sweep(p *partition, limit int) int {
-	due, next, err := s.dueAccounts(p, limit)
+	if p.again != 0 && p.again <= s.clock {
+		p.due, p.again = 0, 0
+	}
+	due, next, err := s.dueAccounts(p, p.due, limit)
 	if err != nil {
 		s.l.o.Logger.Error("the due index cannot be read", "partition", p.id, "error", err)
 		return 0
@@ -61,6 +65,7 @@ func (s *shard) sweep(p *partition, limit int) int {
 	for _, e := range due {
 		if err := s.decide(p, func(tx *Tx) error { return tx.sweep(e) }); err != nil {
 			s.l.o.Logger.Error("an account cannot be swept", "account", e.account.String(), "error", err)
+			p.again = s.clock + minute
 		}
 	}
 	s.l.stats.swept.Add(uint64(len(due)))
@@ -69,17 +74,20 @@ func (s *shard) sweep(p *partition, limit int) int {
 
 // dueEntry is an entry of the due index.
 type dueEntry struct {
-	minute  int64
+	second  int64
 	account AccountID
 }
 
-// dueAccounts reads the due index up to now, and the minute of what comes next.
-func (s *shard) dueAccounts(p *partition, limit int) (entries []dueEntry, next int64, err error) {
-	now := s.clock / minute
-	next = math.MaxInt64
-	err = scan(s.l.db, appendPartition(nil, spaceDue, p.id), func(key, _ []byte) (bool, error) {
+// dueAccounts reads the due index from a second up to now, and tells where to
+// go on. It reads no further: what is still to come are nearly all holds that
+// were confirmed meanwhile, whose entries are gone but cost a step each until
+// the store is compacted. So each of them is stepped over once.
+func (s *shard) dueAccounts(p *partition, from int64, limit int) (entries []dueEntry, next int64, err error) {
+	next = s.clock/second + 1
+	bounds := &pebble.IterOptions{LowerBound: dueKey(nil, p.id, from, 0), UpperBound: dueKey(nil, p.id, next, 0)}
+	err = scanWithin(s.l.db, bounds, bounds.LowerBound, func(key, _ []byte) (bool, error) {
 		at := int64(binary.BigEndian.Uint64(key[3:]))
-		if at > now || len(entries) >= limit {
+		if len(entries) >= limit {
 			next = at
 			return false, nil
 		}
@@ -89,14 +97,20 @@ func (s *shard) dueAccounts(p *partition, limit int) (entries []dueEntry, next i
 	return entries, next, err
 }
 
-// sweep records what an account owes; its entry moves when it is written.
+// sweep records what an account owes; its entry moves when it is written. One
+// that came too early moves by itself: the index of older stores named minutes.
 func (tx *Tx) sweep(e dueEntry) error {
 	h, err := tx.account(e.account)
 	if err != nil {
 		return err
 	}
-	if h == nil || h.indexed != e.minute {
-		tx.s.delete(dueKey(tx.s.kbuf[:0], tx.p.id, e.minute, e.account)) // nobody's
+	if h == nil || h.indexed != e.second {
+		tx.s.delete(dueKey(tx.s.kbuf[:0], tx.p.id, e.second, e.account)) // nobody's
+		return nil
+	}
+	if at := dueSecond(&h.Account); at != h.Scheduled {
+		h.Scheduled = at
+		tx.touch(h)
 	}
 	return nil
 }
@@ -110,7 +124,7 @@ func (l *Ledger) Sweep() error {
 				if !tx.s.settle() {
 					return ErrClosed
 				}
-				entries, _, err := tx.s.dueAccounts(tx.p, sweepBatch)
+				entries, _, err := tx.s.dueAccounts(tx.p, 0, sweepBatch)
 				for _, e := range entries {
 					if err == nil {
 						err = tx.sweep(e)

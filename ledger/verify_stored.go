@@ -112,7 +112,7 @@ func (r *replay) compareSales() error {
 
 func (r *replay) compareDue() error {
 	type entry struct {
-		minute int64
+		second int64
 		id     AccountID
 	}
 	var all []entry
@@ -122,11 +122,11 @@ func (r *replay) compareDue() error {
 		}
 	}
 	slices.SortFunc(all, func(a, b entry) int {
-		return cmp.Or(cmp.Compare(uint64(a.minute), uint64(b.minute)), cmp.Compare(a.id, b.id))
+		return cmp.Or(cmp.Compare(uint64(a.second), uint64(b.second)), cmp.Compare(a.id, b.id))
 	})
 	return r.compareSpace(spaceDue, func(yield func(key, value []byte) bool) {
 		for _, e := range all {
-			r.kbuf = dueKey(r.kbuf[:0], r.id, e.minute, e.id)
+			r.kbuf = dueKey(r.kbuf[:0], r.id, e.second, e.id)
 			if !yield(r.kbuf, nil) {
 				return
 			}
