@@ -50,7 +50,7 @@ func (t *Task) judge(tx *ledger.Tx, narrow func(*program.Facts)) (bool, error) {
 	if t.refused() {
 		return false, t.declineRefused(tx)
 	}
-	t.purse.load(a, tx.Now(), 0)
+	t.purse.load(a, tx.Now())
 	r := t.request()
 	t.know(a, r.Member.Kind, spendsByID(r))
 	if err := t.knowPerson(tx, a); err != nil {
@@ -262,7 +262,7 @@ func (t *Task) amend(tx *ledger.Tx) error {
 		return t.declineRefused(tx)
 	}
 	pins, until := h.Pins, h.Until
-	t.purse.load(a, tx.Now(), 0)
+	t.purse.load(a, tx.Now())
 	for _, p := range pins {
 		t.purse.give(p)
 	}

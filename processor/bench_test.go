@@ -89,7 +89,7 @@ func BenchmarkLargeAccount(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		t.purse.load(a, now, 0)
+		t.purse.load(a, now)
 		t.know(a, protocol.ByCard, false)
 		program.Evaluate(v.Program, &t.facts, r, now, &t.decision)
 	}

@@ -193,9 +193,10 @@ func (t *Task) book(tx *ledger.Tx, a *ledger.Account, h *ledger.Hold) error {
 	t.copyFigures(op, &t.other)
 	t.print(op)
 	op.Extend = t.extendTo()
-	t.purse.load(a, tx.Now(), op.Extend)
+	t.purse.load(a, tx.Now())
 	if h != nil {
 		op.Drop = t.otherID
+		t.purse.extend(op.Extend, nil)
 		t.capture(op, h.Pins)
 	} else {
 		t.dropTaken(op, a)
@@ -256,6 +257,7 @@ func (t *Task) recapture(tx *ledger.Tx, op *ledger.Operation) (parked bool, err 
 		t.purse.owe(missing)
 		op.Flags = append(op.Flags, flagDeficit)
 	}
+	t.purse.extend(op.Extend, op.Pins)
 	return false, nil
 }
 
@@ -343,7 +345,7 @@ func (t *Task) release(tx *ledger.Tx, kind ledger.Kind, a *ledger.Account, h *le
 	op.Program = t.other.Program
 	op.Total, op.Discount, op.Redeemed, op.Payable = t.other.Total, t.other.Discount, t.other.Redeemed, t.other.Payable
 	op.Points = t.other.Points
-	t.purse.load(a, tx.Now(), 0)
+	t.purse.load(a, tx.Now())
 	for _, pin := range h.Pins {
 		t.purse.give(pin)
 	}

@@ -46,7 +46,7 @@ func (s *Switch) wake(tx *ledger.Tx, a *ledger.Account, op *ledger.Operation) er
 	if len(w.decision.Rules) > 0 {
 		op.Status, op.Detail = "given", w.decision.Rules[0].Rule
 	}
-	w.purse.load(a, op.Due, 0)
+	w.purse.load(a, op.Due)
 	give(op, &w.decision, when, &w.purse)
 	op.Wake = s.nextWake(a.Merchant, &w.facts, op.Due)
 	return nil

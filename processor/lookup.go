@@ -112,7 +112,7 @@ func (t *Task) standing(tx *ledger.Tx, a *ledger.Account, r *protocol.Response) 
 	}
 	t.version = v
 	r.ProgramVersion = v.Number
-	t.purse.load(a, t.when.now, 0)
+	t.purse.load(a, t.when.now)
 	t.know(a, protocol.ByID, false)
 	if err := t.knowPerson(tx, a); err != nil {
 		return err

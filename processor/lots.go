@@ -22,23 +22,45 @@ type purse struct {
 	now     int64
 	lots    []ledger.LotPart
 	delta   []ledger.LotPart
+	before  []ledger.LotPart // room: of lots, while extend moves them
 	extends bool  // purchases extend lots: one may be there with a later end
 	deficit int64 // zero or negative
 	owed    int64 // change of the deficit
 }
 
-// load begins with what the account has. extend is where this operation moves
-// the end of lots without a term of their own (L3), 0 for nowhere.
-func (p *purse) load(a *ledger.Account, now, extend int64) {
+// load begins with what the account has.
+func (p *purse) load(a *ledger.Account, now int64) {
 	p.now, p.extends, p.deficit, p.owed = now, false, 0, 0
 	p.lots, p.delta = p.lots[:0], p.delta[:0]
 	if a == nil {
 		return
 	}
 	p.deficit = a.Deficit
-	for _, l := range a.Lots {
-		l.Expires = extended(l, extend)
+	p.lots = append(p.lots, a.Lots...)
+}
+
+// extend moves the end of the lots that are there to a moment, if that is later
+// (L3; 0 for nowhere), and with it that of the parts of them which this
+// operation has taken. A purchase takes what ends first, as it stands, and then
+// extends the rest.
+func (p *purse) extend(to int64, taken []ledger.LotPart) {
+	if !slices.ContainsFunc(p.lots, func(l ledger.LotPart) bool { return extended(l, to) != l.Expires }) {
+		return
+	}
+	p.before = append(p.before[:0], p.lots...)
+	p.lots = p.lots[:0]
+	for _, l := range p.before {
+		l.Expires = extended(l, to)
 		p.insert(l)
+	}
+	p.before = append(p.before[:0], p.delta...)
+	p.delta = p.delta[:0]
+	for _, l := range p.before {
+		l.Expires = extended(l, to)
+		p.note(l)
+	}
+	for i := range taken {
+		taken[i].Expires = extended(taken[i], to)
 	}
 }
 

@@ -16,7 +16,7 @@ func TestPointsAreSpentInOrder(t *testing.T) {
 		{Active: 2, Expires: 30, Points: 10},
 		{Active: 50, Expires: 60, Points: 99}, // pending
 		{Active: 1, Points: 10},               // never ends
-	}}, 10, 0)
+	}}, 10)
 	require.EqualValues(t, 40, p.spendable())
 	pins, missing := p.spend(35, nil)
 	require.Zero(t, missing)
@@ -40,7 +40,7 @@ func TestManyLotsAreMerged(t *testing.T) {
 		total += i + 1
 	}
 	var p purse
-	p.load(a, 100, 0)
+	p.load(a, 100)
 	p.earn(ledger.LotPart{Active: 90, Expires: 90000, Points: 5})
 	var op ledger.Operation
 	p.settle(&op)
@@ -48,7 +48,7 @@ func TestManyLotsAreMerged(t *testing.T) {
 	require.Equal(t, total+5, sum(p.lots))
 	require.EqualValues(t, 5, sum(op.Lots), "merging moves points, it makes none")
 	var after purse
-	after.load(a, 100, 0)
+	after.load(a, 100)
 	for _, l := range op.Lots {
 		after.insert(l)
 	}
@@ -73,7 +73,7 @@ func TestTakeBackGoesOwnThenPendingThenAvailable(t *testing.T) {
 		{Active: 1, Expires: 30, Points: 10},
 		{Active: 3, Expires: 40, Points: 4},
 		{Active: 90, Expires: 99, Points: 5},
-	}}, 10, 0)
+	}}, 10)
 	of := func(l ledger.LotPart, points int64) ledger.LotPart { l.Points = points; return l }
 	require.Zero(t, p.takeBack(of(own, 6)))
 	require.EqualValues(t, 0, p.lots[1].Points)
@@ -88,7 +88,7 @@ func TestTakeBackGoesAllOwnLotsFirst(t *testing.T) {
 		{Active: 1, Expires: 30, Points: 10},
 		{Active: 5, Expires: 40, Points: 4, Own: true},
 		{Active: 90, Expires: 99, Points: 5},
-	}}, 10, 0)
+	}}, 10)
 	require.Zero(t, p.takeBack(
 		ledger.LotPart{Active: 90, Expires: 99, Points: 4},
 		ledger.LotPart{Active: 5, Expires: 40, Points: 6, Own: true},

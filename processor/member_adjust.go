@@ -41,7 +41,7 @@ func decideAdjust(t *Task, tx *ledger.Tx) error {
 		t.op.Flags = append(t.op.Flags, flagSecondPerson)
 		return t.record(tx)
 	}
-	t.purse.load(a, tx.Now(), 0)
+	t.purse.load(a, tx.Now())
 	t.stamp(&t.op, ledger.KindAdjust)
 	ok := t.adjust(&t.op, r.Points, tx.Now())
 	if !ok {
@@ -75,7 +75,7 @@ func (t *Task) decideGrant(tx *ledger.Tx, a *ledger.Account) error {
 		return t.decline(tx, protocol.OutsideTimeWindow, "", "the grant's moment is too long ago")
 	}
 	g := v.Program.Grant(order.Name)
-	t.purse.load(a, tx.Now(), 0)
+	t.purse.load(a, tx.Now())
 	t.stamp(&t.op, ledger.KindAdjust)
 	op := &t.op
 	op.Status, op.Detail = "adjusted", g.Reason()

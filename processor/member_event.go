@@ -44,7 +44,7 @@ func decideEvent(t *Task, tx *ledger.Tx) error {
 	if !t.inForce() {
 		return t.record(tx)
 	}
-	t.purse.load(a, tx.Now(), 0)
+	t.purse.load(a, tx.Now())
 	t.know(a, protocol.ByID, false)
 	if err := t.knowPerson(tx, a); err != nil {
 		return err
@@ -86,7 +86,7 @@ func (t *Task) welcome(tx *ledger.Tx, op *ledger.Operation, a *ledger.Account, p
 		return nil
 	}
 	was := int64(0)
-	t.purse.load(a, t.when.now, 0)
+	t.purse.load(a, t.when.now)
 	t.know(a, protocol.ByID, false)
 	t.facts.Registered, t.facts.Joined, t.facts.Above = true, t.when.now, len(op.Upline)
 	p.person().tell(&t.facts)

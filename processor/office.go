@@ -198,7 +198,7 @@ func (t *Task) bookWaiting(tx *ledger.Tx) error {
 		t.redirect = 0
 		return errNotBookable("the member was merged into another: adjust the points there")
 	}
-	t.purse.load(a, tx.Now(), 0)
+	t.purse.load(a, tx.Now())
 	t.stamp(&t.side, ledger.KindAdjust)
 	t.side.Target, t.side.Status, t.side.Detail = t.otherID, "adjusted", t.other.Detail
 	if !t.adjust(&t.side, t.other.Points, tx.Now()) {

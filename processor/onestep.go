@@ -64,13 +64,14 @@ func (t *Task) sellNow(tx *ledger.Tx, kind ledger.Kind, narrow func(*program.Fac
 	op.Registered = t.facts.Registered
 	op.Status = ledger.SaleConfirmed.String()
 	op.Extend = t.decision.ExtendTo
-	t.purse.load(a, tx.Now(), op.Extend)
+	t.purse.load(a, tx.Now())
 	var missing int64
 	if op.Pins, missing = t.purse.spend(t.decision.Redeemed, op.Pins); missing > 0 {
 		// The goods are gone: only an offline receipt takes what isn't there.
 		t.purse.owe(missing)
 		op.Flags = append(op.Flags, flagDeficit)
 	}
+	t.purse.extend(op.Extend, op.Pins)
 	t.sell(op, a)
 	if err := t.watch(tx, op, nil); err != nil {
 		return err

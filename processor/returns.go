@@ -198,7 +198,7 @@ func (t *Task) undoSale(tx *ledger.Tx, s *ledger.Sale, op *ledger.Operation) err
 	}
 	t.month(op, a)
 	p := &t.purse
-	p.load(a, tx.Now(), 0)
+	p.load(a, tx.Now())
 	p.extends = t.extendsLots(v)
 	lapsed := t.restore(s, op, v.Program)
 	missing := p.takeBack(earned...) + t.takeGifts(op)

@@ -270,7 +270,7 @@ func (t *Task) reverseReturn(tx *ledger.Tx) error {
 			return err
 		}
 	}
-	t.purse.load(a, t.when.now, 0)
+	t.purse.load(a, t.when.now)
 	t.purse.extends = t.extendsLots(v)
 	earned, err := t.earnedParts(tx, sale, sale.Back.Earned-from.Earned, sale.Back.Earned)
 	if err != nil {

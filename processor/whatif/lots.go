@@ -32,8 +32,9 @@ func end(l ledger.LotPart, extend int64) int64 {
 	return extend
 }
 
-// extend moves the ends of the lots that are there.
-func (p points) extend(to int64) {
+// extend moves the ends of the lots that are there, and of the parts of them
+// that a purchase has taken before.
+func (p points) extend(to int64, taken []ledger.LotPart) {
 	moved := false
 	for i := range p.a.Lots {
 		l := &p.a.Lots[i]
@@ -43,6 +44,9 @@ func (p points) extend(to int64) {
 	}
 	if !moved {
 		return
+	}
+	for i := range taken {
+		taken[i].Expires = end(taken[i], to)
 	}
 	slices.SortStableFunc(p.a.Lots, ledger.LotPart.Compare)
 	n := 0

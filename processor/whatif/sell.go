@@ -82,9 +82,9 @@ func (r *replay) confirm(m *member) error {
 	p := points{a: a, now: op.Time}
 	mine := r.book()
 	extend := r.q.Draft.ExtendTo(op.At, zone)
-	p.extend(extend)
 	if h := a.Hold(op.Parent); h != nil {
 		mine.Drop = op.Parent
+		p.extend(extend, nil)
 		s.pins = capture(p, h.Pins, s.draft.points, extend, s.pins)
 	} else {
 		r.dropTaken(a, s)
@@ -93,6 +93,7 @@ func (r *replay) confirm(m *member) error {
 		if s.pins, missing = p.spend(s.draft.points, s.pins); missing > 0 {
 			p.owe(missing)
 		}
+		p.extend(extend, s.pins)
 	}
 	s.open = false
 	return r.sold(m, s, s.rules)
@@ -146,11 +147,11 @@ func (r *replay) sell(m *member) error {
 	r.decided(s)
 	r.book()
 	p := points{a: m.draft, now: op.Time}
-	p.extend(r.decision.ExtendTo)
 	var missing int64
 	if s.pins, missing = p.spend(f.points, s.pins); missing > 0 {
 		p.owe(missing) // an offline receipt: the goods are gone
 	}
+	p.extend(r.decision.ExtendTo, s.pins)
 	r.named = r.rules(r.named[:0])
 	return r.sold(m, s, r.named)
 }
