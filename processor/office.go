@@ -116,6 +116,9 @@ func routeParked(t *Task) {
 // decideResolve books what waits, or rejects it. Either way it no longer
 // waits, and the record says who decided and why.
 func decideResolve(t *Task, tx *ledger.Tx) error {
+	if t.far.there {
+		return t.bookFar(tx)
+	}
 	r := t.request()
 	waiting, err := tx.Parked(t.otherID)
 	if err != nil {
@@ -131,15 +134,31 @@ func decideResolve(t *Task, tx *ledger.Tx) error {
 	if !found {
 		return errors.New("a parked record is not in the journal")
 	}
+	busy, booked, err := t.farOf(tx)
+	switch {
+	case err != nil:
+		return err
+	case busy:
+		t.refuse(protocol.Unavailable, "", "somebody decides about it at this moment; try again")
+		return nil
+	case booked != 0 && r.Action != "book":
+		return t.decline(tx, protocol.AlreadyConfirmed, "", "it is booked, but the server stopped before it was noted: book it again to note it")
+	}
 	t.when = t.moment(tx.Now())
 	status := "rejected"
 	if r.Action == "book" {
 		status = "booked"
+	}
+	if r.Action == "book" && booked == 0 {
 		var no errNotBookable
+		var elsewhere errElsewhere
 		err := t.bookWaiting(tx)
 		switch {
 		case errors.As(err, &no):
 			return t.decline(tx, protocol.NotFound, "", no.Error())
+		case errors.As(err, &elsewhere):
+			t.goFar(ledger.AccountID(elsewhere))
+			return nil
 		case err != nil:
 			return err
 		case t.refused():
@@ -183,7 +202,7 @@ func (t *Task) bookWaiting(tx *ledger.Tx) error {
 		return errNotBookable("points on their way from one member to another: adjust them by hand, and reject this")
 	}
 	if !slices.Contains(t.other.Flags, flagSecondPerson) {
-		return t.bookParked(tx, &t.other)
+		return t.bookParked(tx, &t.other, 0)
 	}
 	if t.request().Caller.Key == t.other.Actor {
 		t.refuse(protocol.Forbidden, "", "another person than the one who asked must book it")

@@ -172,13 +172,14 @@ type errNotBookable string
 
 func (e errNotBookable) Error() string { return string(e) }
 
-// bookParked books what a parked record says, by the office's decision, on
-// the shard of the parked record: its time window and the lateness of a
-// confirm no longer count, and what is missing is owed. The record it appends
-// is t.side, with Target the parked one; the caller appends its own
-// resolution after it. An errNotBookable is for the office; any other error
-// is our fault.
-func (t *Task) bookParked(tx *ledger.Tx, parked *ledger.Operation) error {
+// bookParked books what a parked record says, by the office's decision: its
+// time window and the lateness of a confirm no longer count, and what is
+// missing is owed. account is the member's if it has been found to be of this
+// partition, 0 on the shard of the parked record. The record it appends is
+// t.side, with Target the parked one; the resolution follows it. An
+// errNotBookable is for the office, an errElsewhere for the caller; any other
+// error is our fault.
+func (t *Task) bookParked(tx *ledger.Tx, parked *ledger.Operation, account ledger.AccountID) error {
 	var d parkedData
 	if err := json.Unmarshal(parked.Data, &d); err != nil || d.Version != parkedVersion {
 		return errParkedData
@@ -197,6 +198,7 @@ func (t *Task) bookParked(tx *ledger.Tx, parked *ledger.Operation) error {
 	u.plan = plans[d.Call]
 	u.parked = parked.ID
 	u.partition = tx.Partition()
+	u.who.account = account
 	var err error
 	if d.Call == protocol.CallConfirm {
 		err = u.bookHold(tx, parked)
@@ -207,11 +209,14 @@ func (t *Task) bookParked(tx *ledger.Tx, parked *ledger.Operation) error {
 	case err != nil:
 		return err
 	case u.redirect != 0:
-		return errNotBookable("the member was merged into another: adjust the points by hand")
+		return errElsewhere(u.redirect)
 	case !u.recorded:
 		return errNotBookable(u.refusal.detail)
 	}
 	t.side, u.op = u.op, t.side
+	if t.side.Account != parked.Account {
+		return tx.PutLink(t.s.farKey(parked.ID), ledger.Link{Account: t.side.Account})
+	}
 	return nil
 }
 
@@ -296,8 +301,10 @@ func saleState(s *ledger.Sale) string {
 // bookAccrual books a parked offline receipt. A member who was unknown then is
 // looked for again under the key of the identifier.
 func (t *Task) bookAccrual(tx *ledger.Tx, parked *ledger.Operation, d *parkedData) error {
-	t.who.account = parked.Account
 	if t.who.account == 0 {
+		t.who.account = parked.Account
+	}
+	if parked.Account == 0 {
 		key, err := hex.DecodeString(d.Member)
 		if err != nil || len(key) != len(ledger.Key{}) {
 			return errNotBookable("the message names no member that is known here")
@@ -306,13 +313,17 @@ func (t *Task) bookAccrual(tx *ledger.Tx, parked *ledger.Operation, d *parkedDat
 		if err != nil {
 			return err
 		}
-		if link == nil {
+		if link == nil || link.Account == 0 {
 			return errNotBookable("the member or card is still not known")
 		}
-		if link.Account.Partition(t.s.partitions) != tx.Partition() {
-			return errNotBookable("the member lives elsewhere: adjust the points by hand")
+		t.who.link = *link
+		if t.who.account == 0 {
+			t.who.account = link.Account
 		}
-		t.who.account = link.Account
+	}
+	if t.who.account.Partition(t.s.partitions) != tx.Partition() {
+		t.redirect = t.who.account
+		return nil
 	}
 	return t.sellNow(tx, ledger.KindAccrue, func(f *program.Facts) { f.NoRedeem, f.Agreed = !t.tookOffline(), true })
 }
@@ -325,7 +336,16 @@ func (t *Task) reverseParked(tx *ledger.Tx) error {
 		return err
 	}
 	hold := t.other.Parent
+	busy, booked, err := t.farOf(tx)
 	switch {
+	case err != nil:
+		return err
+	case busy:
+		t.refuse(protocol.Unavailable, "", "the office decides about it at this moment; try again")
+		return nil
+	case waits != nil && booked != 0:
+		t.refuse(protocol.Unavailable, "", "the office has booked it, but the server stopped before it was noted; try again when the office has")
+		return nil
 	case waits != nil:
 		if err := t.dropParked(tx, t.otherID, hold); err != nil {
 			return err
@@ -334,21 +354,26 @@ func (t *Task) reverseParked(tx *ledger.Tx) error {
 	case hold != 0:
 		t.otherID = hold
 		return t.reverseHoldOf(tx)
-	case t.parkedAccount(tx) == 0:
+	case booked != 0 && booked.Partition(t.s.partitions) != tx.Partition():
+		t.redirect = booked
+		return nil
+	case booked == 0 && t.parkedAccount(tx) == 0:
 		return t.decline(tx, protocol.AlreadyConfirmed, "", "the office has decided about it")
+	case booked == 0:
+		booked = t.other.Account
 	}
-	a, err := tx.Account(t.other.Account)
+	a, err := tx.Account(booked)
 	if err != nil {
 		return err
 	}
-	booked, err := t.bookedBy(tx, a.Last)
+	sale, err := t.bookedBy(tx, a.Last)
 	if err != nil {
 		return err
 	}
-	if booked == 0 {
+	if sale == 0 {
 		return t.undone(tx)
 	}
-	t.otherID = booked
+	t.otherID = sale
 	return t.reverseSale(tx, ledger.KindAccrue)
 }
 

@@ -123,6 +123,7 @@ type Switch struct {
 	wakings     sync.Pool
 	walks       walks
 	blocks      *blocks
+	deciding    sync.Map // parked ledger.OpID that are being booked in another partition
 
 	tasks    sync.Pool
 	kept     atomic.Int64 // how long duplicate keys are kept, ns

@@ -69,6 +69,7 @@ type errand struct {
 	heir     heir        // of a merged account
 	target   target      // of a reversal
 	parked   ledger.OpID // the parked message that the office books
+	far      far         // of one that is booked in another partition
 	again    bool        // a repeat whose DE7 is to be noted
 	recorded bool
 	attempt  bool     // a one-time code was tried and must be counted
@@ -266,6 +267,9 @@ func (t *Task) follow() {
 	}
 	t.who.account, t.redirect = t.redirect, 0
 	t.partition = t.who.account.Partition(t.s.partitions)
+	if t.far.done {
+		t.partition = t.otherID.Partition()
+	}
 	t.submit() // answers go out here: the shard reads what it needs itself
 }
 
@@ -286,6 +290,7 @@ func (t *Task) finish() {
 		s.attempts.end(&t.guess, s.o.Clock(), t.wrong)
 	}
 	s.claims.release(t, s.resumeLater)
+	t.leaveFar()
 	t.takeTagsBack()
 	t.reset()
 	s.tasks.Put(t)
