@@ -1,5 +1,7 @@
 package ledger
 
+import "slices"
+
 // Account is what points belong to: one member, or several cards of a family
 // or a firm. Its state is what its journal records have made of it.
 type Account struct {
@@ -74,6 +76,17 @@ func nearest(upline []AccountID) AccountID {
 		return 0
 	}
 	return upline[0]
+}
+
+// Above are those of the upline that are still above the member when others
+// have become one with it: where one of these is among them, whoever stood
+// between stands below the member now.
+func (a *Account) Above(one []AccountID) []AccountID {
+	first := len(a.Upline)
+	for first > 0 && !slices.Contains(one, a.Upline[first-1]) {
+		first--
+	}
+	return a.Upline[first:]
 }
 
 // Balance adds up the account's lots and holds.

@@ -23,9 +23,9 @@ type purse struct {
 	lots    []ledger.LotPart
 	delta   []ledger.LotPart
 	before  []ledger.LotPart // room: of lots, while extend moves them
-	extends bool  // purchases extend lots: one may be there with a later end
-	deficit int64 // zero or negative
-	owed    int64 // change of the deficit
+	extends bool             // purchases extend lots: one may be there with a later end
+	deficit int64            // zero or negative
+	owed    int64            // change of the deficit
 }
 
 // load begins with what the account has.

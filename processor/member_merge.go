@@ -207,10 +207,8 @@ func (s *Switch) oneWith(merchant string, id ledger.AccountID, limit int) ([]led
 }
 
 // upline appends who stands above a member to list, nearest first: those that
-// were noted at registration. Where one of them has been merged into the member
-// since, only those above that one are left: whoever stood between them stands
-// below the member now. Nobody is rewarded for one's own purchases, nor two
-// members for each other's.
+// were noted at registration and are still above it. Nobody is rewarded for
+// one's own purchases, nor two members for each other's.
 func (s *Switch) upline(a *ledger.Account, list []ledger.AccountID) ([]ledger.AccountID, error) {
 	if len(a.Upline) == 0 {
 		return list, nil
@@ -220,9 +218,5 @@ func (s *Switch) upline(a *ledger.Account, list []ledger.AccountID) ([]ledger.Ac
 		return append(list, a.Upline...), err
 	}
 	one, err := s.oneWith(a.Merchant, a.ID, maxHops)
-	first := len(a.Upline)
-	for first > 0 && !slices.Contains(one, a.Upline[first-1]) {
-		first--
-	}
-	return append(list, a.Upline[first:]...), err
+	return append(list, a.Above(one)...), err
 }

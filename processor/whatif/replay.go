@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -219,7 +218,7 @@ func (r *replay) unite(m *member) {
 		return
 	}
 	if one := r.shop.Merged(&r.op); len(one) > 0 {
-		m.real.Upline = slices.DeleteFunc(m.real.Upline, func(id ledger.AccountID) bool { return slices.Contains(one, id) })
+		m.real.Upline = m.real.Above(one)
 		if m.draft != nil {
 			m.draft.Upline = append(m.draft.Upline[:0], m.real.Upline...)
 		}
