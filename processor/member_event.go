@@ -65,7 +65,7 @@ func (t *Task) inForce() bool {
 func (t *Task) happen(op *ledger.Operation, event string) {
 	program.Happen(t.version.Program, event, &t.facts, t.request(), t.when.at, &t.decision)
 	give(op, &t.decision, t.when, &t.purse)
-	if len(t.decision.Promo) > 0 { // for those who read the books: no answer tells it
+	if len(t.decision.Promo) > 0 {
 		t.said.take(&t.decision, t.version.Program, t.facts.Promos, false)
 		op.Data = appendHoldData(op.Data[:0], &holdData{said: t.said})
 	}

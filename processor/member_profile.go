@@ -116,6 +116,6 @@ func (p *profile) view(m *protocol.MemberView) {
 		Phone: str(p.Phone), Email: str(p.Email), Name: str(p.Name), Birthday: str(p.Birthday),
 		Sex: str(p.Sex), ExternalID: str(p.ExternalID),
 		Tags: slices.Clone(p.Tags), HasTags: true,
-		Consent: p.Consent, HasConsent: true, PromoCode: p.PromoCode,
+		Consent: p.Consent, HasConsent: true, PromoCode: p.PromoCode, Source: p.Source,
 	}
 }

@@ -80,7 +80,9 @@ func renderRules(op *ledger.Operation, r *protocol.Response) {
 }
 
 // completeEnrol puts the referral code, which is made of the member's id by a
-// keyed hash and stands in no record, into the answer to a registration.
+// keyed hash and stands in no record, into the answer to a registration, and
+// what became of the promo code.
 func completeEnrol(t *Task) {
+	t.tellPromos()
 	t.response().Member.ReferralCode = t.s.referralCode(t.op.Merchant, t.op.Account)
 }

@@ -213,6 +213,9 @@ func (t *Task) tellPromos() {
 		return // render has had it too, and says what it can
 	}
 	sent := t.request().PromoCodes
+	if p := t.request().Profile; p != nil && p.PromoCode != "" {
+		sent = []string{p.PromoCode}
+	}
 	for i := range h.said.promos {
 		p := &h.said.promos[i]
 		one := protocol.PromoResult{Points: p.points, Discount: p.discount, Tier: p.tier, Refused: p.refused}

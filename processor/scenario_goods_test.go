@@ -123,10 +123,10 @@ func (d *day) register(w words) []string {
 		r.Card = protocol.Card{Number: card, Type: w.args["type"]}
 		d.approved(r)
 	}
-	if len(res.Rules) == 0 {
+	if len(res.Rules) == 0 && len(res.Promo) == 0 {
 		return []string{said}
 	}
-	given := tellRules(&protocol.Response{Rules: res.Rules})
+	given := tellRules(&protocol.Response{Rules: res.Rules, Promo: res.Promo})
 	return append(append([]string{said}, given...), tellBalance(res))
 }
 

@@ -92,16 +92,19 @@ func saleAnswers(t testing.TB) map[string]golden {
 
 func memberAnswers(t testing.TB) map[string]golden {
 	phone, name, none := "+77011234567", `Aigul "B"`, ""
-	profile := &Profile{Phone: &phone, Name: &name, Email: &none, Tags: []string{"staff", "vip"}, Consent: map[string]bool{"sms": true, "email": false}}
+	profile := &Profile{Phone: &phone, Name: &name, Email: &none, Tags: []string{"staff", "vip"}, Consent: map[string]bool{"sms": true, "email": false}, PromoCode: "HELLO", Source: "radio"}
 	until := moment(t, "2027-01-01T00:00:00+05:00")
 	return map[string]golden{
 		"registration": {
 			&Response{Call: CallCreateMember, Created: true, Member: MemberView{ID: aMember, Tier: "Base", ReferralCode: "AB12CD", Registered: true}},
 			`{"id":"` + aMember + `","tier":"Base","referral_code":"AB12CD","registered":true}`},
+		"registration with a code that nobody knows": {
+			&Response{Call: CallCreateMember, Created: true, Member: MemberView{ID: aMember, Registered: true}, Promo: []PromoResult{{Code: "NOPE", Refused: "unknown"}}},
+			`{"id":"` + aMember + `","tier":null,"referral_code":null,"registered":true,"promo":[{"code":"NOPE","refused":"unknown"}]}`},
 		"member": {
 			&Response{Call: CallGetMember, Member: MemberView{ID: aMember, Registered: true, Profile: profile, Cards: []CardView{{Number: "****0001", Type: "gold", State: "active", Expires: until.Unix}}}},
 			`{"id":"` + aMember + `","tier":null,"referral_code":null,"registered":true,"phone":"+77011234567","email":null,"name":"Aigul \"B\"",` +
-				`"birthday":null,"sex":null,"tags":["staff","vip"],"consent":{"email":false,"sms":true},"external_id":null,` +
+				`"birthday":null,"sex":null,"tags":["staff","vip"],"consent":{"email":false,"sms":true},"external_id":null,"promo_code":"HELLO","source":"radio",` +
 				`"cards":[{"number":"****0001","type":"gold","state":"active","expires_at":"2026-12-31T19:00:00Z"}]}`},
 		"member, changed": {
 			&Response{Call: CallPatchMember, Member: MemberView{ID: aMember}},

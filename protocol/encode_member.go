@@ -26,6 +26,9 @@ func (e *encoder) member(r *Response) {
 	if len(r.Rules) > 0 {
 		e.rules(r.Rules)
 	}
+	if len(r.Promo) > 0 {
+		e.promo(r.Promo)
+	}
 	if len(r.Warnings) > 0 {
 		e.texts("warnings", r.Warnings)
 	}
@@ -41,6 +44,12 @@ func (e *encoder) profile(p *Profile) {
 	e.texts("tags", p.Tags)
 	e.consent(p.Consent)
 	e.pointerOrNull("external_id", p.ExternalID)
+	if p.PromoCode != "" {
+		e.text("promo_code", p.PromoCode)
+	}
+	if p.Source != "" {
+		e.text("source", p.Source)
+	}
 }
 
 // consent is written in the order of its names, because a map has none.

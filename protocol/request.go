@@ -252,7 +252,8 @@ type Profile struct {
 	HasTags    bool
 	Consent    map[string]bool
 	HasConsent bool
-	PromoCode  string
+	PromoCode  string     // of the registration
+	Source     string     // where that code was published; in answers only
 	Referrer   Identifier // ByPhone, ByID or ByCode (referral code)
 }
 
