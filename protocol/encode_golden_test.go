@@ -100,7 +100,7 @@ func memberAnswers(t testing.TB) map[string]golden {
 			`{"id":"` + aMember + `","tier":"Base","referral_code":"AB12CD","registered":true}`},
 		"registration with a code that nobody knows": {
 			&Response{Call: CallCreateMember, Created: true, Member: MemberView{ID: aMember, Registered: true}, Promo: []PromoResult{{Code: "NOPE", Refused: "unknown"}}},
-			`{"id":"` + aMember + `","tier":null,"referral_code":null,"registered":true,"promo":[{"code":"NOPE","refused":"unknown"}]}`},
+			`{"id":"` + aMember + `","tier":null,"referral_code":null,"registered":true,"promo":[{"code":"NOPE","points":0,"refused":"unknown"}]}`},
 		"member": {
 			&Response{Call: CallGetMember, Member: MemberView{ID: aMember, Registered: true, Profile: profile, Cards: []CardView{{Number: "****0001", Type: "gold", State: "active", Expires: until.Unix}}}},
 			`{"id":"` + aMember + `","tier":null,"referral_code":null,"registered":true,"phone":"+77011234567","email":null,"name":"Aigul \"B\"",` +
