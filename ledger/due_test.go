@@ -1,6 +1,8 @@
 package ledger
 
 import (
+	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -202,6 +204,54 @@ func TestAnIndexOfMinutesMovesToSeconds(t *testing.T) {
 	require.Positive(t, findings)
 	require.NoError(t, l.Sweep())
 	requireSound(t, l)
+}
+
+// Accounts that can't be swept, more of one second than a round takes, hold
+// nobody else up: they are tried once, and again after a minute.
+func TestWhatCannotBeSweptHoldsNobodyUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := quiet(vfs.NewMem(), nil)
+		o.Clock, o.SweepEvery, o.Partitions, o.Shards = nil, 0, 2, 1
+		l := open(t, o)
+		var calls atomic.Int64
+		l.OnWake(func(*Tx, *Account, *Operation) error {
+			calls.Add(1)
+			return errors.New("no profile can be read")
+		})
+		const many = 2*sweepBatch + 10
+		wake := time.Now().UnixNano() + int64(time.Hour)
+		id := AccountID(1)
+		for made := 0; made < many; id++ {
+			if id.Partition(2) == 0 {
+				must(t, l, 0, func(tx *Tx) error {
+					_, err := tx.Append(&Operation{Kind: KindEnrol, Account: id, Wake: wake})
+					return err
+				})
+				made++
+			}
+		}
+		for id.Partition(2) == 0 {
+			id++
+		}
+		must(t, l, 1, func(tx *Tx) error {
+			until := tx.Now() + int64(time.Hour)
+			_, err := tx.Append(&Operation{Kind: KindEnrol, Account: id})
+			if err == nil {
+				_, err = tx.Append(&Operation{Kind: KindAuthorize, Account: id, Hold: HoldSelf, HoldUntil: until})
+			}
+			return err
+		})
+		time.Sleep(time.Hour + 10*time.Second)
+		synctest.Wait()
+		require.EqualValues(t, many, calls.Load())
+		a, err := l.Account(id)
+		require.NoError(t, err)
+		require.Empty(t, a.Holds, "a hold of another partition has ended")
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		require.EqualValues(t, 2*many, calls.Load(), "and they were tried again")
+		require.NoError(t, l.Close())
+	})
 }
 
 func TestTimeNeverGoesBackAndAJumpIsTold(t *testing.T) {

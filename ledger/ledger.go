@@ -71,9 +71,9 @@ type partition struct {
 	seq     uint64 // the newest record
 	time    int64  // ledger time of the newest task
 	seal    seal
-	due     int64 // no entry of the due index that can be swept is of an earlier second
-	again   int64 // when to look for those that could not be; 0 for never
-	pruned  int32 // UTC day up to which old shared counters are deleted
+	due     dueEntry // no entry of the due index that can be swept is before it
+	again   int64    // when to look for those that could not be; 0 for never
+	pruned  int32    // UTC day up to which old shared counters are deleted
 	synced  atomic.Uint64
 	base    atomic.Pointer[base] // where its journal begins
 	letters atomic.Bool          // transfers may be waiting to be delivered

@@ -223,7 +223,9 @@ func (s *shard) writeAccount(h *hot) {
 		}
 		if h.Scheduled != 0 {
 			s.set(dueKey(s.kbuf[:0], part, h.Scheduled, h.ID), nil)
-			s.l.parts[part].due = min(s.l.parts[part].due, h.Scheduled)
+			if p, e := s.l.parts[part], (dueEntry{h.Scheduled, h.ID}); e.before(p.due) {
+				p.due = e
+			}
 		}
 		h.indexed = h.Scheduled
 	}

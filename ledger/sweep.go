@@ -31,7 +31,7 @@ func (s *shard) chores() {
 	for _, p := range s.parts {
 		s.sealStale(p)
 		s.pruneShared(p)
-		if left > 0 && p.due <= s.clock/second {
+		if left > 0 && p.due.second <= s.clock/second {
 			left -= s.sweep(p, left)
 		}
 	}
@@ -54,7 +54,7 @@ func (s *shard) sealStale(p *partition) {
 // limit, and answers how many.
 func (s *shard) sweep(p *partition, limit int) int {
 	if p.again != 0 && p.again <= s.clock {
-		p.due, p.again = 0, 0
+		p.due, p.again = dueEntry{}, 0
 	}
 	due, next, err := s.dueAccounts(p, p.due, limit)
 	if err != nil {
@@ -72,26 +72,33 @@ func (s *shard) sweep(p *partition, limit int) int {
 	return len(due)
 }
 
-// dueEntry is an entry of the due index.
+// dueEntry is an entry of the due index, or a place between two.
 type dueEntry struct {
 	second  int64
 	account AccountID
 }
 
-// dueAccounts reads the due index from a second up to now, and tells where to
+// before reports whether e comes before another in the index.
+func (e dueEntry) before(other dueEntry) bool {
+	return e.second < other.second || e.second == other.second && e.account < other.account
+}
+
+// dueAccounts reads the due index from a place up to now, and tells where to
 // go on. It reads no further: what is still to come are nearly all holds that
 // were confirmed meanwhile, whose entries are gone but cost a step each until
 // the store is compacted. So each of them is stepped over once.
-func (s *shard) dueAccounts(p *partition, from int64, limit int) (entries []dueEntry, next int64, err error) {
-	next = s.clock/second + 1
-	bounds := &pebble.IterOptions{LowerBound: dueKey(nil, p.id, from, 0), UpperBound: dueKey(nil, p.id, next, 0)}
+func (s *shard) dueAccounts(p *partition, from dueEntry, limit int) (entries []dueEntry, next dueEntry, err error) {
+	next.second = s.clock/second + 1
+	bounds := &pebble.IterOptions{
+		LowerBound: dueKey(nil, p.id, from.second, from.account), UpperBound: dueKey(nil, p.id, next.second, 0),
+	}
 	err = scanWithin(s.l.db, bounds, bounds.LowerBound, func(key, _ []byte) (bool, error) {
-		at := int64(binary.BigEndian.Uint64(key[3:]))
+		e := dueEntry{int64(binary.BigEndian.Uint64(key[3:])), AccountID(trailing(key))}
 		if len(entries) >= limit {
-			next = at
+			next = e
 			return false, nil
 		}
-		entries = append(entries, dueEntry{at, AccountID(trailing(key))})
+		entries = append(entries, e)
 		return true, nil
 	})
 	return entries, next, err
@@ -119,12 +126,14 @@ func (tx *Tx) sweep(e dueEntry) error {
 // returns when it is synced. The event loops do the same by themselves.
 func (l *Ledger) Sweep() error {
 	for partition := range l.parts {
+		var from dueEntry
 		for more := true; more; {
 			err := l.await(partition, func(tx *Tx) error {
 				if !tx.s.settle() {
 					return ErrClosed
 				}
-				entries, _, err := tx.s.dueAccounts(tx.p, 0, sweepBatch)
+				entries, next, err := tx.s.dueAccounts(tx.p, from, sweepBatch)
+				from = next
 				for _, e := range entries {
 					if err == nil {
 						err = tx.sweep(e)

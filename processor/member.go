@@ -1,6 +1,7 @@
 package processor
 
 import (
+	"errors"
 	"slices"
 	"strings"
 
@@ -149,15 +150,12 @@ func (t *Task) above(id ledger.AccountID) {
 	list := append(t.who.upline[:0], id)
 	ups, err := t.s.upline(a, nil)
 	for _, up := range ups {
-		var lives ledger.AccountID
-		var found bool
-		if lives, found, err = t.s.living(a.Merchant, up); err != nil {
-			break
-		}
+		lives, found, bad := t.s.living(a.Merchant, up)
+		err = errors.Join(err, bad)
 		if !found {
 			lives = up // erased: the place above it is nobody else's
 		}
-		if !slices.Contains(list, lives) && len(list) < ledger.MaxUpline {
+		if lives != t.who.account && !slices.Contains(list, lives) && len(list) < ledger.MaxUpline {
 			list = append(list, lives)
 		}
 	}
@@ -203,9 +201,9 @@ func (s *Switch) living(merchant string, id ledger.AccountID) (ledger.AccountID,
 	return 0, false, nil
 }
 
-// maxUpline bounds the walk up the chain of referrers; who stands so far above
-// is rewarded for nobody below.
-const maxUpline = 64
+// maxUpline bounds who is looked at above a member; those beyond stand so far
+// above that they are rewarded for nobody below.
+const maxUpline = 100
 
 // refuseCircle refuses a referrer who stands below the member who registers.
 // Only a provisional member can have anybody below, because referrers are fixed
@@ -223,25 +221,34 @@ func (t *Task) refuseCircle(id ledger.AccountID) {
 	}
 }
 
-// standsBelow walks up from a member and reports whether it comes to another,
-// or is that one itself. Members who were merged are one.
+// standsBelow reports whether another stands above a member, or is that one
+// itself: by any way, as rewards go to all of an upline, and members who were
+// merged are one. The nearest are looked at first, maxUpline of them.
 func (s *Switch) standsBelow(merchant string, id, other ledger.AccountID) (bool, error) {
-	for range maxUpline {
-		a, err := s.ledger.Account(id)
+	list := []ledger.AccountID{id}
+	for i := 0; i < len(list) && i < maxUpline; i++ {
+		a, err := s.ledger.Account(list[i])
 		for hops := 0; err == nil && a != nil && a.Into != 0 && hops < maxHops; hops++ {
 			a, err = s.ledger.Account(a.Into)
 		}
-		if err != nil || a == nil || a.Merchant != merchant {
+		if err != nil {
 			return false, err
+		}
+		if a == nil || a.Merchant != merchant {
+			continue
 		}
 		if a.ID == other {
 			return true, nil
 		}
-		up, err := s.upline(a, nil)
-		if len(up) == 0 || err != nil {
+		ups, err := s.upline(a, nil)
+		if err != nil {
 			return false, err
 		}
-		id = up[0]
+		for _, up := range ups {
+			if !slices.Contains(list, up) {
+				list = append(list, up)
+			}
+		}
 	}
 	return false, nil
 }

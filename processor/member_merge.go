@@ -214,9 +214,15 @@ func (s *Switch) upline(a *ledger.Account, list []ledger.AccountID) ([]ledger.Ac
 		return list, nil
 	}
 	link, err := s.ledger.Link(s.mergedKey(a.Merchant, a.ID))
-	if err != nil || link == nil { // nearly always nil
-		return append(list, a.Upline...), err
+	if err != nil {
+		return list, err
+	}
+	if link == nil { // nearly always
+		return append(list, a.Upline...), nil
 	}
 	one, err := s.oneWith(a.Merchant, a.ID, maxHops)
-	return append(list, a.Above(one)...), err
+	if err != nil {
+		return list, err
+	}
+	return append(list, a.Above(one)...), nil
 }
