@@ -177,6 +177,31 @@ func (c *coder) int64(v *int64) {
 	*v = int64(u>>1) ^ -int64(u&1)
 }
 
+// int64s is int64 for numbers that lie one after the other: most have one byte,
+// and are read without a call.
+func (c *coder) int64s(to ...*int64) {
+	if !c.reading {
+		for _, v := range to {
+			c.int64(v)
+		}
+		return
+	}
+	buf, pos := c.buf, c.pos
+	for _, v := range to {
+		var u uint64
+		if pos < len(buf) && buf[pos] < 0x80 {
+			u = uint64(buf[pos])
+			pos++
+		} else {
+			c.pos = pos
+			u = c.number()
+			pos = c.pos
+		}
+		*v = int64(u>>1) ^ -int64(u&1)
+	}
+	c.pos = pos
+}
+
 // number reads a varint. Those of up to eight bytes that don't stand at a
 // record's very end are read in one go: the bytes' sevens of bits are drawn
 // together by twos, fours and eights.
@@ -286,14 +311,15 @@ func (c *coder) time(v *int64) {
 // counted in seconds and take five bytes. It is never before 1970.
 func (c *coder) moment(v *int64) {
 	const second = 1_000_000_000
-	u := uint64(*v)<<1 | 1
-	if *v%second == 0 {
-		u = uint64(*v/second) << 1
-	}
-	c.uvarint(&u)
 	if !c.reading {
+		u := uint64(*v)<<1 | 1
+		if *v%second == 0 {
+			u = uint64(*v/second) << 1
+		}
+		c.uvarint(&u)
 		return
 	}
+	u := c.number()
 	if u&1 == 0 {
 		if u>>1 > math.MaxInt64/second {
 			c.fail("a time out of range")

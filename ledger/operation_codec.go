@@ -76,6 +76,13 @@ func (d *Decoder) Operation(record []byte, op *Operation) error {
 	return decodeOperation(record, unsafe.String(unsafe.SliceData(d.piece[from:]), len(record)), op)
 }
 
+// BorrowOperation is [DecodeOperation] without a copy: the operation's strings
+// lie in the record, and hold as long as it is valid and unchanged. Who keeps one
+// for longer clones it.
+func BorrowOperation(record []byte, op *Operation) error {
+	return decodeOperation(record, unsafe.String(unsafe.SliceData(record), len(record)), op)
+}
+
 func decodeOperation(record []byte, text string, op *Operation) error {
 	c, err := readerOf(record, text, tagOperation, operationVersion)
 	if err != nil {
@@ -234,10 +241,7 @@ func operationBooks(c *coder, op *Operation) {
 		op.Legs = [LegCount]int64{}
 	}
 	if c.has(op.After != Balance{}) {
-		c.int64(&op.After.Available)
-		c.int64(&op.After.Pending)
-		c.int64(&op.After.Held)
-		c.int64(&op.After.Deficit)
+		c.int64s(&op.After.Available, &op.After.Pending, &op.After.Held, &op.After.Deficit)
 		c.need(op.After != Balance{})
 	} else if c.reading {
 		op.After = Balance{}
@@ -331,9 +335,11 @@ func ruleDiscounts(c *coder, rules []Rule) {
 
 // legsItem visits the chart's ten legs: all of them, zeros take a byte each.
 func legsItem(c *coder, legs *[LegCount]int64) {
+	var to [LegCount]*int64
 	for i := range legs {
-		c.int64(&legs[i])
+		to[i] = &legs[i]
 	}
+	c.int64s(to[:]...)
 }
 
 func isoItem(c *coder, r *ISORef) {
@@ -352,13 +358,7 @@ func lineItem(c *coder, l *Line) {
 	c.string(&l.ID)
 	c.string(&l.SKU)
 	c.string(&l.Category)
-	c.int64(&l.Quantity)
-	c.int64(&l.Price)
-	c.int64(&l.Amount)
-	c.int64(&l.Discount)
-	c.int64(&l.Redeemed)
-	c.int64(&l.Earned)
-	c.int64(&l.Points)
+	c.int64s(&l.Quantity, &l.Price, &l.Amount, &l.Discount, &l.Redeemed, &l.Earned, &l.Points)
 }
 
 func ruleItem(c *coder, r *Rule) {

@@ -116,7 +116,7 @@ func keptBy(op *ledger.Operation, counts []ledger.Count) program.Kept {
 
 // give fills a record with what a decision gives that is about no purchase:
 // gifts, counters, a tier. The purse has the account's points.
-func give(op *ledger.Operation, d *program.Decision, when moment, p *purse) {
+func give(op *ledger.Operation, d *program.Decision, when moment, days *program.Almanac, p *purse) {
 	for _, x := range d.Rules {
 		op.Rules = append(op.Rules, ledger.Rule{Name: x.Rule, Points: x.Points})
 	}
@@ -124,7 +124,7 @@ func give(op *ledger.Operation, d *program.Decision, when moment, p *purse) {
 		op.Counts = append(op.Counts, countOf(c))
 	}
 	for _, g := range d.Gifts {
-		part := lotOf(g.Lot, when)
+		part := lotOf(g.Lot, when, days)
 		op.Gifts = append(op.Gifts, ledger.Gift{Rule: g.Rule, Part: part})
 		op.Points += part.Points
 		op.Legs[ledger.LegIssued] -= part.Points

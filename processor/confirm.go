@@ -223,7 +223,7 @@ func (t *Task) book(tx *ledger.Tx, a *ledger.Account, h *ledger.Hold) error {
 
 // extendTo is where this purchase moves the end of the lots that were there.
 func (t *Task) extendTo() int64 {
-	return t.version.Program.ExtendTo(t.when.at, t.when.zone)
+	return t.version.Program.ExtendTo(t.when.at, t.when.zone, &t.days)
 }
 
 // capture takes what is booked out of the hold's pins, first what ends first,

@@ -24,6 +24,7 @@ const (
 type waking struct {
 	facts    program.Facts
 	decision program.Decision
+	days     program.Almanac
 	request  protocol.Request
 	purse    purse
 }
@@ -47,7 +48,7 @@ func (s *Switch) wake(tx *ledger.Tx, a *ledger.Account, op *ledger.Operation) er
 		op.Status, op.Detail = "given", w.decision.Rules[0].Rule
 	}
 	w.purse.load(a, op.Due)
-	give(op, &w.decision, when, &w.purse)
+	give(op, &w.decision, when, &w.days, &w.purse)
 	op.Wake = s.nextWake(a.Merchant, &w.facts, op.Due)
 	return nil
 }

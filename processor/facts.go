@@ -123,9 +123,9 @@ func (t *Task) figures(op *ledger.Operation) {
 	t.more = t.more[:0]
 	for i, l := range d.Lots {
 		if i == 0 {
-			op.EarnedLot = lotOf(l, t.when)
+			op.EarnedLot = lotOf(l, t.when, &t.days)
 		} else {
-			t.more = append(t.more, lotOf(l, t.when))
+			t.more = append(t.more, lotOf(l, t.when, &t.days))
 		}
 	}
 }
@@ -138,12 +138,12 @@ func (t *Task) beside(op *ledger.Operation) {
 		op.Counts = append(op.Counts, countOf(c))
 	}
 	for _, g := range d.Gifts {
-		op.Gifts = append(op.Gifts, ledger.Gift{Rule: g.Rule, Part: lotOf(g.Lot, t.when), Line: uint16(g.Line)})
+		op.Gifts = append(op.Gifts, ledger.Gift{Rule: g.Rule, Part: lotOf(g.Lot, t.when, &t.days), Line: uint16(g.Line)})
 	}
 	for _, w := range d.Rewards {
 		if w.Level >= 1 && w.Level <= len(t.upline) {
 			op.Rewards = append(op.Rewards, ledger.Reward{
-				To: t.upline[w.Level-1], Rule: w.Rule, Part: lotOf(w.Lot, t.when), Fixed: w.Fixed,
+				To: t.upline[w.Level-1], Rule: w.Rule, Part: lotOf(w.Lot, t.when, &t.days), Fixed: w.Fixed,
 			})
 		}
 	}
@@ -152,10 +152,10 @@ func (t *Task) beside(op *ledger.Operation) {
 
 // lotOf is a lot as it is booked. Points that are active at once count from
 // the beginning of their day, so that a day's purchases share a lot.
-func lotOf(l program.EarnedLot, m moment) ledger.LotPart {
+func lotOf(l program.EarnedLot, m moment, days *program.Almanac) ledger.LotPart {
 	part := ledger.LotPart{Active: l.Active, Expires: l.Expires, Points: l.Points, Own: l.Own}
 	if part.Active <= m.at {
-		part.Active = dayStart(m.at, m.zone)
+		part.Active = days.DayStart(m.at, m.zone)
 	}
 	return part
 }

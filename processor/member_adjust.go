@@ -79,7 +79,7 @@ func (t *Task) decideGrant(tx *ledger.Tx, a *ledger.Account) error {
 	t.stamp(&t.op, ledger.KindAdjust)
 	op := &t.op
 	op.Status, op.Detail = "adjusted", g.Reason()
-	op.Points, op.Earned, op.EarnedLot = g.Points(), g.Points(), lotOf(g.Lot(tx.Now()), t.when)
+	op.Points, op.Earned, op.EarnedLot = g.Points(), g.Points(), lotOf(g.Lot(tx.Now()), t.when, &t.days)
 	op.Legs[ledger.LegAdjusted] = -g.Points()
 	op.Rules = append(op.Rules, ledger.Rule{Name: g.Name(), Points: g.Points()})
 	op.Counts = append(op.Counts, ledger.CountChange{Count: ledger.Count{
@@ -96,7 +96,7 @@ func (t *Task) adjust(op *ledger.Operation, points, now int64) bool {
 	op.Points = points
 	op.Legs[ledger.LegAdjusted] = -points
 	if points > 0 {
-		lot := ledger.LotPart{Active: dayStart(now, t.when.zone), Points: points}
+		lot := ledger.LotPart{Active: t.days.DayStart(now, t.when.zone), Points: points}
 		if v, ok := t.s.programs.at(t.request().Caller.Merchant, now); ok {
 			op.Program = v.Number
 			lot.Expires = v.Program.LotEnd(now, t.when.zone)

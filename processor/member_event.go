@@ -64,7 +64,7 @@ func (t *Task) inForce() bool {
 // purse and the facts are the member's.
 func (t *Task) happen(op *ledger.Operation, event string) {
 	program.Happen(t.version.Program, event, &t.facts, t.request(), t.when.at, &t.decision)
-	give(op, &t.decision, t.when, &t.purse)
+	give(op, &t.decision, t.when, &t.days, &t.purse)
 	if len(t.decision.Promo) > 0 {
 		t.said.take(&t.decision, t.version.Program, t.facts.Promos, false)
 		op.Data = appendHoldData(op.Data[:0], &holdData{said: t.said})

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tillgate/ledger"
+	"tillgate/processor/program"
 	"tillgate/protocol"
 )
 
@@ -192,7 +193,7 @@ func (d *day) member(w words) {
 	d.ids[name] = id
 	d.enrol(id, w.args["card"], w.args["phone"])
 	if p := w.args["points"]; p != "" {
-		lot := ledger.LotPart{Active: dayStart(d.clock.Load(), almaty), Points: minor(d.t, p)}
+		lot := ledger.LotPart{Active: new(program.Almanac).DayStart(d.clock.Load(), almaty), Points: minor(d.t, p)}
 		if until := w.args["until"]; until != "" {
 			lot.Expires = d.date(until)
 		}

@@ -28,6 +28,7 @@ type Task struct {
 	// What is decided on the shard.
 	facts    program.Facts
 	decision program.Decision
+	days     program.Almanac // of the store
 	purse    purse
 	op       ledger.Operation      // the record that answers
 	side     ledger.Operation      // a record beside it

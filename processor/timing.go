@@ -123,12 +123,6 @@ func offsetAt(at int64, zone *time.Location) int32 {
 	return int32(o)
 }
 
-// dayStart is 00:00 of the moment's local day, unix ns.
-func dayStart(at int64, zone *time.Location) int64 {
-	y, m, d := time.Unix(0, at).In(zone).Date()
-	return time.Date(y, m, d, 0, 0, 0, 0, zone).UnixNano()
-}
-
 // otherMonth reports whether two moments lie in different local months: what
 // happened in one and is booked in another is late for the closed month.
 func otherMonth(at, booked int64, zone *time.Location) bool {

@@ -2,10 +2,10 @@ package program
 
 import "time"
 
-// almanac answers about the days of one zone and remembers its answers: most
+// An Almanac answers about the days of one zone and remembers its answers: most
 // receipts ask about the same few days, and asking the zone is what costs.
-// The zero value is ready after in.
-type almanac struct {
+// The zero value is ready. It is not for several goroutines at once.
+type Almanac struct {
 	zone *time.Location
 
 	// The day asked for last lies in [from, to). Days on which clocks change
@@ -25,14 +25,21 @@ type almanac struct {
 }
 
 // in turns to a zone.
-func (a *almanac) in(zone *time.Location) {
+func (a *Almanac) in(zone *time.Location) {
 	if a.zone != zone {
-		*a = almanac{zone: zone}
+		*a = Almanac{zone: zone}
 	}
 }
 
+// DayStart is the first moment of the local day in which a moment lies, both
+// unix ns.
+func (a *Almanac) DayStart(at int64, zone *time.Location) int64 {
+	a.in(zone)
+	return a.start(a.dayOf(at))
+}
+
 // start is dayStart.
-func (a *almanac) start(day int32) int64 {
+func (a *Almanac) start(day int32) int64 {
 	s := &a.starts[uint32(day)%uint32(len(a.starts))]
 	if s.day != day || s.at == 0 {
 		s.day, s.at = day, dayStart(day, a.zone)
@@ -41,7 +48,7 @@ func (a *almanac) start(day int32) int64 {
 }
 
 // add is Term.addTo.
-func (a *almanac) add(t Term, day, sign int32) int32 {
+func (a *Almanac) add(t Term, day, sign int32) int32 {
 	if t.Unit == Days {
 		return day + sign*t.N
 	}
@@ -53,7 +60,7 @@ func (a *almanac) add(t Term, day, sign int32) int32 {
 }
 
 // dayOf is LocalDay.
-func (a *almanac) dayOf(at int64) int32 {
+func (a *Almanac) dayOf(at int64) int32 {
 	if at >= a.from && at < a.to {
 		return a.day
 	}
@@ -72,7 +79,7 @@ type moment struct {
 }
 
 // moment takes a time apart.
-func (a *almanac) moment(at int64) moment {
+func (a *Almanac) moment(at int64) moment {
 	day := a.dayOf(at)
 	m := moment{day: day, weekday: weekdayOf(int64(day))}
 	if at >= a.from && at < a.to {

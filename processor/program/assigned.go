@@ -165,7 +165,7 @@ func (p *Program) units(a Assigned, kept Kept, e *event, units, at, now int64) (
 		is = p.prolong(was, e, units, clampMoment(at), now)
 	} else {
 		is = p.shorten(was, e, -units, clampMoment(at), now)
-		if days := (almanac{zone: p.zone}); assigned && is.inForce(now) && is.Until != 0 &&
+		if days := (Almanac{zone: p.zone}); assigned && is.inForce(now) && is.Until != 0 &&
 			days.dayOf(is.Until-1) <= days.dayOf(end-1) {
 			is.Until = now // what is left of it was assigned by hand, and is kept to the second
 		}
@@ -192,7 +192,7 @@ func (p *Program) units(a Assigned, kept Kept, e *event, units, at, now int64) (
 // gives it still, by a counter's key and as far as the unit's own term goes.
 func (p *Program) Lasts(key uint64, at, now int64) bool {
 	e := p.events.ofTier(key)
-	days := almanac{zone: p.zone}
+	days := Almanac{zone: p.zone}
 	return e != nil && (e.term.Zero() || e.term.until(clampMoment(at), &days) > now)
 }
 
@@ -217,7 +217,7 @@ func (p *Program) prolong(a Assigned, e *event, units, at, now int64) Assigned {
 	if e.term.Zero() {
 		return Assigned{Tier: name}
 	}
-	days := almanac{zone: p.zone}
+	days := Almanac{zone: p.zone}
 	if !held {
 		a = Assigned{name, e.term.until(at, &days)}
 		units--
@@ -234,7 +234,7 @@ func (p *Program) shorten(a Assigned, e *event, units, at, now int64) Assigned {
 	if !a.inForce(now) {
 		return a
 	}
-	days := almanac{zone: p.zone}
+	days := Almanac{zone: p.zone}
 	if a.Until == 0 {
 		if e.term.Zero() {
 			a.Until = now
@@ -252,7 +252,7 @@ func (p *Program) shorten(a Assigned, e *event, units, at, now int64) Assigned {
 
 // further moves the end of something by the term: exact for s, m, h; else to
 // 24:00 of the local day so much later or, with sign −1, earlier.
-func (t Term) further(end int64, sign int32, a *almanac) int64 {
+func (t Term) further(end int64, sign int32, a *Almanac) int64 {
 	if !t.calendar() {
 		return end + int64(sign)*int64(t.exact())
 	}

@@ -26,7 +26,7 @@ events:
 	require.Empty(t, problems)
 	terms := map[string]int32{"Silver": 45, "Gold": 90, "VIP": 30}
 	now := time.Date(2026, time.March, 2, 12, 0, 0, 0, p.zone).UnixNano()
-	days := almanac{zone: p.zone}
+	days := Almanac{zone: p.zone}
 	end := func(tier string, units int64) int64 { // 24:00 of the last day
 		return days.start(days.dayOf(now) + terms[tier]*int32(units) + 1)
 	}

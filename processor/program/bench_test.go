@@ -96,7 +96,7 @@ func BenchmarkLotDates(b *testing.B) {
 	p := fullProgram(b)
 	_, _, at := basket()
 	for b.Loop() {
-		lotDates(p.lots.ActiveAfter, p.lots.ExpiresAfter, at, &almanac{zone: p.zone})
+		lotDates(p.lots.ActiveAfter, p.lots.ExpiresAfter, at, &Almanac{zone: p.zone})
 	}
 }
 

@@ -68,7 +68,7 @@ func (p *Program) FirstGift(key uint64) (name string, ok bool) {
 // gift gives an event's points and, but for purchases, its tier: what is
 // bought is counted, and assigned when the purchase is booked
 // ([Program.Bought]).
-func (j *judge) gift(e *event, days *almanac) {
+func (j *judge) gift(e *event, days *Almanac) {
 	d := j.d
 	if e.points > 0 {
 		lot := EarnedLot{Points: e.points, Own: e.own}
@@ -343,7 +343,7 @@ func birthdayOf(year int32, month, dom uint8) int32 {
 // 0 if there is no purchase, or this absence has had its gift. An absence is
 // told by the local day of its purchase: of one that is the last again, because
 // a newer one came back, the account knows no more than the day.
-func (e *event) absence(f *Facts, days *almanac) int64 {
+func (e *event) absence(f *Facts, days *Almanac) int64 {
 	if f.LastPurchase == 0 {
 		return 0
 	}
@@ -357,7 +357,7 @@ func (e *event) absence(f *Facts, days *almanac) int64 {
 // of the programme falls due for a member; 0 if there is none. It is that or
 // earlier if the facts change by then.
 func (p *Program) NextDate(f *Facts, after int64) int64 {
-	days := almanac{zone: p.zone}
+	days := Almanac{zone: p.zone}
 	next := int64(never)
 	meet := func(at int64) {
 		if at > after {

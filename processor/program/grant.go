@@ -43,7 +43,7 @@ func (g *Grant) Points() int64 { return g.points }
 // a term of its own.
 func (g *Grant) Lot(at int64) EarnedLot {
 	lot := EarnedLot{Points: g.points, Own: g.own}
-	lot.Active, lot.Expires = lotDates(g.lotAfter, g.lotLife, clampMoment(at), &almanac{zone: g.zone})
+	lot.Active, lot.Expires = lotDates(g.lotAfter, g.lotLife, clampMoment(at), &Almanac{zone: g.zone})
 	return lot
 }
 

@@ -15,8 +15,8 @@ type judge struct {
 	d    *Decision
 	at   int64
 	now  int64
-	days almanac // of the store
-	home almanac // of the programme: months of tiers, dated events
+	days Almanac // of the store
+	home Almanac // of the programme: months of tiers, dated events
 
 	local     moment
 	localDone bool

@@ -105,13 +105,13 @@ func (p *Program) inZone(zone *time.Location) *time.Location {
 // LotEnd is when points that may be spent from a moment on (unix ns) are gone;
 // 0: never. A nil zone is the programme's.
 func (p *Program) LotEnd(active int64, zone *time.Location) int64 {
-	_, expires := lotDates(Term{}, p.lots.ExpiresAfter, clampMoment(active), &almanac{zone: p.inZone(zone)})
+	_, expires := lotDates(Term{}, p.lots.ExpiresAfter, clampMoment(active), &Almanac{zone: p.inZone(zone)})
 	return expires
 }
 
 // lotDates are the dates of points earned at a moment: from when they may be
 // spent (at itself if at once) and when they are gone (0: never).
-func lotDates(after, life Term, at int64, a *almanac) (active, expires int64) {
+func lotDates(after, life Term, at int64, a *Almanac) (active, expires int64) {
 	active = after.from(at, a)
 	if !life.Zero() {
 		expires = life.until(active, a)
@@ -120,12 +120,14 @@ func lotDates(after, life Term, at int64, a *almanac) (active, expires int64) {
 }
 
 // ExtendTo is the moment to which a purchase moves the expiry of the points
-// that are there, where that is later; 0 if the programme doesn't.
-func (p *Program) ExtendTo(at int64, zone *time.Location) int64 {
-	return p.extendTo(clampMoment(at), &almanac{zone: p.inZone(zone)})
+// that are there, where that is later; 0 if the programme doesn't. A nil zone is
+// the programme's.
+func (p *Program) ExtendTo(at int64, zone *time.Location, days *Almanac) int64 {
+	days.in(p.inZone(zone))
+	return p.extendTo(clampMoment(at), days)
 }
 
-func (p *Program) extendTo(at int64, a *almanac) int64 {
+func (p *Program) extendTo(at int64, a *Almanac) int64 {
 	if p.lots.ExtendOnPurchase.Zero() {
 		return 0
 	}
@@ -138,7 +140,7 @@ func (p *Program) GraceUntil(at int64, zone *time.Location) int64 {
 	if p.lots.GraceOnReturn.Zero() {
 		return 0
 	}
-	return p.lots.GraceOnReturn.until(clampMoment(at), &almanac{zone: p.inZone(zone)})
+	return p.lots.GraceOnReturn.until(clampMoment(at), &Almanac{zone: p.inZone(zone)})
 }
 
 // valueUnit is what value is counted in: ten-thousandths of the money unit.

@@ -144,10 +144,10 @@ func (p *Program) PromoGives(entry int, at int64) Assigned {
 	if e.tier < 0 {
 		return Assigned{}
 	}
-	return p.promoTier(e, clampMoment(at), &almanac{zone: p.zone})
+	return p.promoTier(e, clampMoment(at), &Almanac{zone: p.zone})
 }
 
-func (p *Program) promoTier(e *promo, at int64, days *almanac) Assigned {
+func (p *Program) promoTier(e *promo, at int64, days *Almanac) Assigned {
 	return Assigned{p.tiers.levels[e.tier].name, e.tierFor.until(at, days)}
 }
 

@@ -59,7 +59,7 @@ const margin = 2 * daySeconds * second
 
 // Query is what PostgreSQL is to be asked about a segment at a moment, unix ns.
 func (p *Program) Query(s *Segment, at int64) (q protocol.SegmentQuery) {
-	days := almanac{zone: p.zone}
+	days := Almanac{zone: p.zone}
 	at = clampMoment(at)
 	for i := range s.when.checks {
 		switch c := &s.when.checks[i]; c.kind {

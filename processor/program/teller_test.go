@@ -359,8 +359,8 @@ func (t *teller) returns(said string) []string {
 // dates tells what a purchase at a moment means for lots: "on 2026-01-31 10:00".
 func (t *teller) dates(said string) []string {
 	t.at = t.moment(strings.TrimPrefix(said, "on "))
-	out := []string{t.span(lotDates(t.p.lots.ActiveAfter, t.p.lots.ExpiresAfter, t.at, &almanac{zone: t.p.inZone(t.facts.Zone)}))}
-	if to := t.p.ExtendTo(t.at, t.facts.Zone); to != 0 {
+	out := []string{t.span(lotDates(t.p.lots.ActiveAfter, t.p.lots.ExpiresAfter, t.at, &Almanac{zone: t.p.inZone(t.facts.Zone)}))}
+	if to := t.p.ExtendTo(t.at, t.facts.Zone, new(Almanac)); to != 0 {
 		out = append(out, "extends what was there to "+t.clock(to))
 	}
 	if to := t.p.GraceUntil(t.at, t.facts.Zone); to != 0 {

@@ -67,7 +67,7 @@ func (t Term) addTo(day int32, sign int32) int32 {
 
 // from is the moment from which something that begins the term after at is
 // there: exact for s, m, h; else 00:00 of the local day.
-func (t Term) from(at int64, a *almanac) int64 {
+func (t Term) from(at int64, a *Almanac) int64 {
 	switch {
 	case t.N == 0:
 		return at
@@ -80,7 +80,7 @@ func (t Term) from(at int64, a *almanac) int64 {
 // until is the moment at which something that lives for the term from at ends
 // (it is there before that moment, and no longer at it): exact for s, m, h;
 // else 24:00 of the local day.
-func (t Term) until(at int64, a *almanac) int64 {
+func (t Term) until(at int64, a *Almanac) int64 {
 	switch {
 	case t.N == 0:
 		return at
@@ -92,7 +92,7 @@ func (t Term) until(at int64, a *almanac) int64 {
 
 // since is the first moment of a window of the term that ends at at: exact for
 // s, m, h; else 00:00 of the local day.
-func (t Term) since(at int64, a *almanac) int64 {
+func (t Term) since(at int64, a *Almanac) int64 {
 	if !t.calendar() {
 		return at - int64(t.exact())
 	}

@@ -78,7 +78,7 @@ func TestDayStartEverywhere(t *testing.T) {
 
 func TestLocalMoment(t *testing.T) {
 	z := zone(t, "Asia/Almaty")
-	a := &almanac{zone: z}
+	a := &Almanac{zone: z}
 	m := a.moment(time.Date(2026, 11, 22, 23, 59, 59, 999, z).UnixNano())
 	require.Equal(t, moment{day: dayNumber(2026, 11, 22), minute: 1439, weekday: 6}, m)
 	m = a.moment(time.Date(2026, 11, 23, 0, 0, 0, 0, z).UnixNano())
@@ -87,7 +87,7 @@ func TestLocalMoment(t *testing.T) {
 
 // TestTermsNeverOverflow: the longest terms at the last moment that is judged.
 func TestTermsNeverOverflow(t *testing.T) {
-	a := &almanac{zone: zone(t, "Asia/Almaty")}
+	a := &Almanac{zone: zone(t, "Asia/Almaty")}
 	for _, term := range []Term{{36_525, Days}, {1178, Months}, {99, Years}, {36_525 * 24, Hours}} {
 		require.Greater(t, term.until(maxMoment, a), maxMoment)
 		require.Less(t, term.since(maxMoment, a), maxMoment)
@@ -98,7 +98,7 @@ func TestTermsNeverOverflow(t *testing.T) {
 func TestAlmanac(t *testing.T) {
 	for _, name := range oddZones {
 		z := zone(t, name)
-		var a almanac
+		var a Almanac
 		a.in(z)
 		rapid.Check(t, func(t *rapid.T) {
 			at := rapid.Int64Range(0, 1_900_000_000).Draw(t, "at") * second

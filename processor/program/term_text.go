@@ -25,5 +25,5 @@ func ParseTerm(text string) (Term, bool) {
 // Until is the moment, unix ns, at which something that lives for the term
 // from at ends: exact for s, m, h; else 24:00 of the local day.
 func (t Term) Until(at int64, zone *time.Location) int64 {
-	return t.until(clampMoment(at), &almanac{zone: zone})
+	return t.until(clampMoment(at), &Almanac{zone: zone})
 }

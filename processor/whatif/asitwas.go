@@ -1,6 +1,8 @@
 package whatif
 
 import (
+	"strings"
+
 	"tillgate/ledger"
 )
 
@@ -32,7 +34,7 @@ func (r *replay) asItWas(m *member) error {
 		p.owe(p.takeBack(ledger.LotPart{Points: -op.Owed}))
 	}
 	if op.Owed > 0 {
-		p.earn(ledger.LotPart{Active: dayStart(p.now, r.q.Draft.Zone()), Points: op.Owed})
+		p.earn(ledger.LotPart{Active: r.days.DayStart(p.now, r.q.Draft.Zone()), Points: op.Owed})
 	}
 	for _, part := range r.moved {
 		if part.Points > 0 {
@@ -79,7 +81,10 @@ func (r *replay) recall(m *member) {
 		s.real, s.draft, s.own = figuresOf(op), figuresOf(op), op.EarnedLot
 		_, _, more := r.shop.Promised(op)
 		s.open, s.more = true, append(s.more, more...)
-		s.rules = append(s.rules, op.Rules...)
+		for _, x := range op.Rules {
+			x.Name = strings.Clone(x.Name)
+			s.rules = append(s.rules, x)
+		}
 		r.recorded(&s.beside)
 	case ledger.KindConfirm, ledger.KindAccrue, ledger.KindRedeem:
 		id := op.ID
@@ -135,7 +140,7 @@ func (r *replay) recallReturn(m *member, sign int64) {
 	copy(s.beside.units, s.beside.after(op))
 	s.back.keep(undo{
 		id: op.ID, f: f, pins: append([]ledger.LotPart(nil), op.Pins...), took: op.Taken(nil),
-		counts: append([]ledger.CountChange(nil), op.Counts...), gifts: append([]ledger.Gift(nil), op.Gifts...),
+		counts: append([]ledger.CountChange(nil), op.Counts...), gifts: ownGifts(op),
 		reward: op.Legs[ledger.LegReferral],
 		lapsed: max(op.Legs[ledger.LegExpired], 0), taken: op.Legs[ledger.LegIssued],
 	})

@@ -2,6 +2,7 @@ package whatif
 
 import (
 	"slices"
+	"strings"
 
 	"tillgate/ledger"
 	"tillgate/processor/program"
@@ -100,7 +101,7 @@ func (r *replay) decided(s *sale) {
 		b.counts = append(b.counts, countOf(c))
 	}
 	for _, g := range d.Gifts {
-		b.gifts = append(b.gifts, ledger.Gift{Rule: g.Rule, Part: lotOf(g.Lot, r.op.At, r.facts.Zone), Line: uint16(g.Line)})
+		b.gifts = append(b.gifts, ledger.Gift{Rule: g.Rule, Part: r.lotOf(g.Lot, r.op.At), Line: uint16(g.Line)})
 	}
 	for _, w := range d.Rewards {
 		if w.Level >= 1 && w.Level <= r.facts.Above {
@@ -128,14 +129,14 @@ func countOf(c program.CountChange) ledger.CountChange {
 func (r *replay) recorded(b *beside) {
 	op := &r.op
 	b.counts = append(b.counts, op.Counts...)
-	b.gifts = append(b.gifts, op.Gifts...)
+	b.gifts = append(b.gifts, ownGifts(op)...)
 	for _, w := range op.Rewards {
 		b.rewards = append(b.rewards, reward{points: w.Part.Points, fixed: w.Fixed})
 	}
 	for _, t := range r.shop.Tiers(op, nil) {
 		b.tiers = append(b.tiers, codeTier{r.keys(t.Name, t.Series, t.Coupon), t.Gives})
 	}
-	b.grant, b.grantUntil = op.Grant, op.GrantUntil
+	b.grant, b.grantUntil = strings.Clone(op.Grant), op.GrantUntil
 	b.lines(op)
 }
 
@@ -148,7 +149,7 @@ func (b *beside) lines(op *ledger.Operation) {
 	b.units = b.units[:0]
 	for k := range op.Lines {
 		l := &op.Lines[k]
-		b.units = append(b.units, unit{id: l.ID, quantity: l.Quantity, net: l.Amount - l.Discount})
+		b.units = append(b.units, unit{id: strings.Clone(l.ID), quantity: l.Quantity, net: l.Amount - l.Discount})
 	}
 }
 
@@ -176,6 +177,15 @@ func (b *beside) rewardSum() (n int64) {
 		n += w.points
 	}
 	return n
+}
+
+// ownGifts are a record's gifts, to be kept for longer than the record.
+func ownGifts(op *ledger.Operation) []ledger.Gift {
+	gifts := slices.Clone(op.Gifts)
+	for i := range gifts {
+		gifts[i].Rule = strings.Clone(gifts[i].Rule)
+	}
+	return gifts
 }
 
 // giftSum is the points of gifts.

@@ -40,7 +40,7 @@ func (r *replay) give(a *ledger.Account, at, now int64) error {
 		mine.Counts = append(mine.Counts, countOf(c))
 	}
 	for _, g := range d.Gifts {
-		part := lotOf(g.Lot, at, r.facts.Zone)
+		part := r.lotOf(g.Lot, at)
 		r.tally.draft.Gifts += part.Points
 		p.earn(part)
 	}

@@ -145,27 +145,21 @@ func (r *replay) tellPerson(f *program.Facts, m *member) {
 func (r *replay) lots() (own ledger.LotPart, more []ledger.LotPart) {
 	for i, l := range r.decision.Lots {
 		if i == 0 {
-			own = lotOf(l, r.op.At, r.facts.Zone)
+			own = r.lotOf(l, r.op.At)
 		} else {
-			more = append(more, lotOf(l, r.op.At, r.facts.Zone))
+			more = append(more, r.lotOf(l, r.op.At))
 		}
 	}
 	return own, more
 }
 
 // lotOf is a lot as it is booked.
-func lotOf(l program.EarnedLot, at int64, zone *time.Location) ledger.LotPart {
+func (r *replay) lotOf(l program.EarnedLot, at int64) ledger.LotPart {
 	part := ledger.LotPart{Active: l.Active, Expires: l.Expires, Points: l.Points, Own: l.Own}
 	if part.Active <= at {
-		part.Active = dayStart(at, zone)
+		part.Active = r.days.DayStart(at, r.facts.Zone)
 	}
 	return part
-}
-
-// dayStart is 00:00 of the moment's local day, unix ns.
-func dayStart(at int64, zone *time.Location) int64 {
-	y, m, d := time.Unix(0, at).In(zone).Date()
-	return time.Date(y, m, d, 0, 0, 0, 0, zone).UnixNano()
 }
 
 // rules appends the rules of a decision, with their figures.

@@ -25,7 +25,7 @@ type points struct {
 }
 
 // end is a lot's end after a purchase that extends to a moment (L3).
-func end(l ledger.LotPart, extend int64) int64 {
+func end(l *ledger.LotPart, extend int64) int64 {
 	if l.Own || l.Expires == 0 || l.Expires >= extend {
 		return l.Expires
 	}
@@ -38,7 +38,7 @@ func (p points) extend(to int64, taken []ledger.LotPart) {
 	moved := false
 	for i := range p.a.Lots {
 		l := &p.a.Lots[i]
-		if e := end(*l, to); e != l.Expires {
+		if e := end(l, to); e != l.Expires {
 			l.Expires, moved = e, true
 		}
 	}
@@ -46,7 +46,7 @@ func (p points) extend(to int64, taken []ledger.LotPart) {
 		return
 	}
 	for i := range taken {
-		taken[i].Expires = end(taken[i], to)
+		taken[i].Expires = end(&taken[i], to)
 	}
 	slices.SortStableFunc(p.a.Lots, ledger.LotPart.Compare)
 	n := 0
@@ -184,7 +184,12 @@ func (p points) putBack(part ledger.LotPart, grace int64) (lapsed int64) {
 // go, and their number stays in its bound.
 func (p points) tidy() {
 	p.repay()
-	p.a.Lots = slices.DeleteFunc(p.a.Lots, func(l ledger.LotPart) bool { return l.Points == 0 })
+	for i := range p.a.Lots {
+		if p.a.Lots[i].Points == 0 { // seldom
+			p.a.Lots = slices.DeleteFunc(p.a.Lots, func(l ledger.LotPart) bool { return l.Points == 0 })
+			break
+		}
+	}
 	for len(p.a.Lots) > maxLots {
 		i := 0
 		for k := 0; k+1 < len(p.a.Lots); k++ {

@@ -170,7 +170,7 @@ func (w *week) agree(document string) {
 	}
 	require.Zero(w.rt, got.Guessed.Declined)
 	require.Zero(w.rt, got.Receipts.Better+got.Receipts.Worse+got.Members.Better+got.Members.Worse)
-	apart, err := whatif.Apart(w.ledger, w.s, w.query(document, from))
+	apart, err := whatif.Apart(fleeting{w.ledger}, w.s, w.query(document, from))
 	require.NoError(w.rt, err)
 	require.Empty(w.rt, apart)
 }

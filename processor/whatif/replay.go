@@ -74,12 +74,12 @@ type replay struct {
 	slices  uint64 // into how many the members of the partition are cut
 	slice   uint64 // the one that is replayed
 
-	decoder  ledger.Decoder
-	op       ledger.Operation // the record
+	op       ledger.Operation // the record; its strings are there until the next one
 	mine     ledger.Operation // what the draft books instead
 	request  protocol.Request
 	facts    program.Facts
 	decision program.Decision
+	days     program.Almanac
 	named    []ledger.Rule // of the decision
 	sums     program.Facts
 	changes  []program.CountChange
@@ -166,7 +166,7 @@ func (r *replay) partition(p int, step func(int) error) error {
 // behind the period.
 func (r *replay) record(record []byte) (over bool, err error) {
 	op := &r.op
-	if err := r.decoder.Operation(record, op); err != nil {
+	if err := ledger.BorrowOperation(record, op); err != nil {
 		return false, err
 	}
 	if op.Due == 0 && op.Time >= r.q.To {

@@ -35,7 +35,7 @@ func TestWhatIsDroppedIsNotReplayed(t *testing.T) {
 		s.must(s.sale(protocol.CallAccrue, who, 0, line("1", "coffee", 100_000)))
 	}
 	s.later(time.Second)
-	service := whatif.New(s.ledger, s.s, whatif.Options{Clock: s.clock.Load, Logger: slog.New(slog.DiscardHandler)})
+	service := whatif.New(fleeting{s.ledger}, s.s, whatif.Options{Clock: s.clock.Load, Logger: slog.New(slog.DiscardHandler)})
 	defer service.Close()
 	for field, ask := range map[string]func(*protocol.Request){
 		"from": func(r *protocol.Request) { r.From = protocol.Time{Unix: monday.UnixNano(), Set: true} },

@@ -187,7 +187,7 @@ func TestSlicesMakeNoDifference(t *testing.T) {
 
 func TestWhatIsRefused(t *testing.T) {
 	s := bakeryWeek(t)
-	service := whatif.New(s.ledger, s.s, whatif.Options{Clock: s.clock.Load, Logger: slog.New(slog.DiscardHandler)})
+	service := whatif.New(fleeting{s.ledger}, s.s, whatif.Options{Clock: s.clock.Load, Logger: slog.New(slog.DiscardHandler)})
 	defer service.Close()
 	var out protocol.Response
 	require.Nil(t, service.Begin(asking("program: x"), &out))
@@ -205,7 +205,7 @@ func TestWhatIsRefused(t *testing.T) {
 // its caller goes, and then there is room.
 func TestOneAtATime(t *testing.T) {
 	s := bakeryWeek(t)
-	service := whatif.New(s.ledger, s.s, whatif.Options{Clock: s.clock.Load, Share: 50, Logger: slog.New(slog.DiscardHandler)})
+	service := whatif.New(fleeting{s.ledger}, s.s, whatif.Options{Clock: s.clock.Load, Share: 50, Logger: slog.New(slog.DiscardHandler)})
 	defer service.Close()
 	var out, second protocol.Response
 	run := service.Begin(asking(draft), &out)

@@ -81,7 +81,7 @@ func (r *replay) confirm(m *member) error {
 	a := m.draft
 	p := points{a: a, now: op.Time}
 	mine := r.book()
-	extend := r.q.Draft.ExtendTo(op.At, zone)
+	extend := r.q.Draft.ExtendTo(op.At, zone, &r.days)
 	if h := a.Hold(op.Parent); h != nil {
 		mine.Drop = op.Parent
 		p.extend(extend, nil)
@@ -103,7 +103,7 @@ func (r *replay) confirm(m *member) error {
 // gives the rest back to their lots; used gets the parts.
 func capture(p points, pins []ledger.LotPart, need, extend int64, used []ledger.LotPart) []ledger.LotPart {
 	for _, pin := range pins {
-		pin.Expires = end(pin, extend)
+		pin.Expires = end(&pin, extend)
 		part := pin
 		part.Points = min(pin.Points, need)
 		need -= part.Points
