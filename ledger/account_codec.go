@@ -65,7 +65,7 @@ func decodeAccount(rec []byte, a *Account) error {
 	c.op(&a.Last)
 	c.fixed(&c.mask)
 	accountFields(c, a)
-	if c.mask>>c.bit != 0 {
+	if c.mask != 0 {
 		c.fail("an unknown field")
 	}
 	return c.end()

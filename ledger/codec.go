@@ -72,8 +72,8 @@ type coder struct {
 	text    string // the record as a string: what is read shares it, one allocation in all
 	pos     int
 	reading bool
-	mask    uint64 // presence of optional fields
-	bit     uint   // the next optional field
+	mask    uint64 // presence of optional fields; of a record being read, those to come
+	bit     uint   // of a record being written: the next optional field
 	err     error
 }
 
@@ -142,20 +142,21 @@ func (c *coder) fail(why string) {
 // has visits the presence of an optional field: present tells a writer
 // whether the field has a value, and a reader is told by the mask.
 func (c *coder) has(present bool) bool {
-	bit := uint64(1) << (c.bit & 63)
-	c.bit++
 	if c.reading {
-		return c.mask&bit != 0 // a failure among the fields leaves none present
+		is := c.mask&1 != 0 // a failure among the fields leaves none present
+		c.mask >>= 1
+		return is
 	}
 	if present {
-		c.mask |= bit
+		c.mask |= 1 << (c.bit & 63)
 	}
+	c.bit++
 	return present
 }
 
 // need refuses an optional field that was marked as present and is empty.
 func (c *coder) need(nonzero bool) {
-	if c.reading && c.err == nil && !nonzero {
+	if !nonzero && c.reading && c.err == nil {
 		c.fail("a field that is present and empty")
 	}
 }

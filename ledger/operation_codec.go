@@ -104,7 +104,7 @@ func decodeOperation(record []byte, text string, op *Operation) error {
 	c.time(&op.Time)
 	c.fixed(&c.mask)
 	operationFields(c, op)
-	if c.mask>>c.bit != 0 {
+	if c.mask != 0 {
 		c.fail("an unknown field")
 	}
 	return c.end()

@@ -55,7 +55,7 @@ func decodeSale(rec []byte, s *Sale) error {
 	c.time(&s.Booked)
 	c.fixed(&c.mask)
 	saleFields(c, s)
-	if c.mask>>c.bit != 0 {
+	if c.mask != 0 {
 		c.fail("an unknown field")
 	}
 	return c.end()
