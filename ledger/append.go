@@ -75,8 +75,8 @@ func (tx *Tx) subject(op *Operation) (*hot, error) {
 		return nil, nil
 	}
 	load := tx.account
-	if op.Due != 0 {
-		load = tx.load // it is what load owes
+	if op.Due != 0 || op.Kind == KindPostIn {
+		load = tx.load // it is what load owes, or its recipient has recorded what it can
 	}
 	h, err := load(op.Account)
 	switch {

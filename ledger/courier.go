@@ -194,7 +194,7 @@ func (p *parcel) Decide(tx *Tx) error {
 // book records one transfer. What cannot be booked is parked: its points stay
 // in transit until the office has decided, and it holds up none behind it.
 func (p *parcel) book(tx *Tx, le *letter) error {
-	h, err := tx.account(le.transfer.To)
+	h, err := tx.recipient(le.transfer.To)
 	if err != nil {
 		return err
 	}

@@ -71,15 +71,6 @@ func (t *Task) know(a *ledger.Account, kind protocol.IdentifierKind, spendByID b
 	}
 	f.Available = t.purse.spendable()
 	tellSums(f, a)
-	t.upline = t.upline[:0]
-	if p := t.version.Program; p != nil && p.ReferralLevels() > 0 {
-		var err error
-		if t.upline, err = t.s.upline(a, t.upline); err != nil {
-			t.s.o.Logger.Error("who was merged into a member can't be read; nobody is rewarded for a purchase", "account", a.ID, "cause", err)
-			t.upline = t.upline[:0]
-		}
-	}
-	f.Above = len(t.upline)
 }
 
 // spendsByID reports whether the caller may spend by a member's id: a shop

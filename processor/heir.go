@@ -14,9 +14,10 @@ import (
 
 // heir is the account that lives on of a merged one.
 type heir struct {
-	looks   bool            // the task is on its way to look at it
-	known   bool            // it has looked
-	account *ledger.Account // a copy; nil for a sale whose account is its own
+	looks   bool             // the task is on its way to look at it
+	known   bool             // it has looked
+	account *ledger.Account  // a copy; nil for a sale whose account is its own
+	back    ledger.AccountID // whose sale it is about: where the task goes back to
 }
 
 // heirData begins the Data of a return or reversal that carries a balance. It
@@ -34,8 +35,13 @@ func (t *Task) away(tx *ledger.Tx) (bool, error) {
 	if err != nil || a == nil || a.Into == 0 {
 		return false, err
 	}
-	t.heir.looks, t.redirect = true, a.Into
+	t.seeHeir(a)
 	return true, nil
+}
+
+// seeHeir sends the task to the account that lives on of a merged one.
+func (t *Task) seeHeir(a *ledger.Account) {
+	t.heir.looks, t.heir.back, t.redirect = true, a.ID, a.Into
 }
 
 // look keeps what the account that lives on is, and goes back.
@@ -51,7 +57,7 @@ func (t *Task) look(tx *ledger.Tx) error {
 		t.heir.account = a.Clone()
 	}
 	t.heir.looks, t.heir.known = false, true
-	t.redirect = t.other.Account
+	t.redirect = t.heir.back
 	return nil
 }
 

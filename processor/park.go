@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"tillgate/ledger"
 	"tillgate/processor/program"
@@ -184,6 +185,11 @@ func (t *Task) bookParked(tx *ledger.Tx, parked *ledger.Operation, account ledge
 	if err := json.Unmarshal(parked.Data, &d); err != nil || d.Version != parkedVersion {
 		return errParkedData
 	}
+	if reversed, err := t.reversedSince(tx, parked); err != nil {
+		return err
+	} else if reversed {
+		return errNotBookable("the till has reversed this receipt: reject it")
+	}
 	u := t.s.tasks.Get().(*Task)
 	defer func() {
 		u.reset()
@@ -218,6 +224,26 @@ func (t *Task) bookParked(tx *ledger.Tx, parked *ledger.Operation, account ledge
 		return tx.PutLink(t.s.farKey(parked.ID), ledger.Link{Account: t.side.Account})
 	}
 	return nil
+}
+
+// clocksApart is more than the times of two partitions' records, one of which was
+// made after the other, can be the wrong way round; ns.
+const clocksApart = int64(time.Second)
+
+// reversedSince reports whether a till has reversed the receipt of a parked record
+// by its number. Nothing was found by that number then, so that a mark was left.
+func (t *Task) reversedSince(tx *ledger.Tx, parked *ledger.Operation) (bool, error) {
+	if parked.Receipt == "" || parked.Terminal == "" {
+		return false, nil
+	}
+	known, err := tx.Receipts(t.s.receiptKey(parked.Merchant, parked.Store, parked.Terminal, parked.Receipt))
+	for i := range known {
+		e := &known[i]
+		if e.Mark && (e.Shift == parked.Shift || e.Shift == "" || parked.Shift == "") && e.Time > parked.Time-clocksApart {
+			return true, nil
+		}
+	}
+	return false, err
 }
 
 // request is the message as it was, made by the caller who resolves it.
@@ -346,11 +372,13 @@ func (t *Task) reverseParked(tx *ledger.Tx) error {
 	case waits != nil && booked != 0:
 		t.refuse(protocol.Unavailable, "", "the office has booked it, but the server stopped before it was noted; try again when the office has")
 		return nil
+	case waits != nil && hold != 0:
+		return t.reverseWaiting(tx, hold)
 	case waits != nil:
-		if err := t.dropParked(tx, t.otherID, hold); err != nil {
+		if err := t.dropParked(tx, t.otherID, 0); err != nil {
 			return err
 		}
-		return t.closeHold(tx, hold)
+		return t.undone(tx)
 	case hold != 0:
 		t.otherID = hold
 		return t.reverseHoldOf(tx)
@@ -358,7 +386,7 @@ func (t *Task) reverseParked(tx *ledger.Tx) error {
 		t.redirect = booked
 		return nil
 	case booked == 0 && t.parkedAccount(tx) == 0:
-		return t.decline(tx, protocol.AlreadyConfirmed, "", "the office has decided about it")
+		return t.undone(tx) // booked for nobody: the office has rejected it
 	case booked == 0:
 		booked = t.other.Account
 	}
@@ -366,12 +394,18 @@ func (t *Task) reverseParked(tx *ledger.Tx) error {
 	if err != nil {
 		return err
 	}
-	sale, err := t.bookedBy(tx, a.Last)
-	if err != nil {
+	sale, far, err := t.bookedBy(tx, a.Last)
+	switch {
+	case err != nil:
 		return err
-	}
-	if sale == 0 {
+	case far:
+		return t.decline(tx, protocol.OutsideTimeWindow, "", "what the office decided lies too far back to be undone")
+	case sale == 0:
 		return t.undone(tx)
+	}
+	if a.Into != 0 && !t.heir.known {
+		t.seeHeir(a)
+		return nil
 	}
 	t.otherID = sale
 	return t.reverseSale(tx, ledger.KindAccrue)
@@ -387,52 +421,76 @@ func (t *Task) reverseHoldOf(tx *ledger.Tx) error {
 	return t.reverseHold(tx)
 }
 
-// bookedBy looks for the accrual that the office has booked of a parked
-// message; 0 if it has rejected it.
-func (t *Task) bookedBy(tx *ledger.Tx, last ledger.OpID) (ledger.OpID, error) {
-	parked := t.otherID
-	return t.lookBack(tx, last, func(op *ledger.Operation) bool {
-		return op.Kind == ledger.KindAccrue && op.Target == parked
-	})
-}
-
-// lookBack walks back over an account's records, up to maxWalk of them, to the
-// newest that is meant; 0 if there is none.
-func (t *Task) lookBack(tx *ledger.Tx, last ledger.OpID, meant func(*ledger.Operation) bool) (ledger.OpID, error) {
-	for n := 0; n < maxWalk && last != 0 && last.Partition() == tx.Partition(); n++ {
-		if err := read(tx, last, &t.side); err != nil {
-			return 0, err
+// bookedBy looks for the accrual that the office has booked of the parked message
+// in t.other; 0 if it has rejected it. It is known by the message's receipt
+// number; one without is looked for among the account's records since, up to
+// maxWalk of them: far says that there are more.
+func (t *Task) bookedBy(tx *ledger.Tx, last ledger.OpID) (sale ledger.OpID, far bool, err error) {
+	parked, o := t.otherID, &t.other
+	is := func() bool { return t.side.Kind == ledger.KindAccrue && t.side.Target == parked }
+	if o.Receipt != "" && o.Terminal != "" {
+		known, err := tx.Receipts(t.s.receiptKey(o.Merchant, o.Store, o.Terminal, o.Receipt))
+		if err != nil {
+			return 0, false, err
 		}
-		if meant(&t.side) {
-			return last, nil
+		for i := range known {
+			e := &known[i]
+			if e.Mark || e.Time < o.Time-clocksApart || e.Op.Partition() != tx.Partition() {
+				continue
+			}
+			if err := read(tx, e.Op, &t.side); err != nil || is() {
+				return e.Op, false, err
+			}
+		}
+		return 0, false, nil
+	}
+	for range maxWalk {
+		if last == 0 || last.Partition() != tx.Partition() || last == parked {
+			return 0, false, nil
+		}
+		found, err := tx.Operation(last, &t.side)
+		switch {
+		case err != nil || !found:
+			return 0, err == nil, err
+		case is():
+			return last, false, nil
+		case t.side.Time < o.Time-clocksApart:
+			return 0, false, nil // nothing was parked yet
 		}
 		last = t.side.Prev
 	}
-	return 0, nil
+	return 0, true, nil
 }
 
-// reverseWaiting undoes a transaction whose confirm waits for the office.
-func (t *Task) reverseWaiting(tx *ledger.Tx, sale *ledger.Sale) error {
-	a, err := tx.Account(sale.Account)
+// reverseWaiting undoes a transaction whose confirm waits for the office: none
+// of the messages that have told of it is booked any more, and its hold is ended,
+// so that no later one can be.
+func (t *Task) reverseWaiting(tx *ledger.Tx, hold ledger.OpID) error {
+	dropped, err := t.dropWaiting(tx, hold)
 	if err != nil {
 		return err
 	}
-	waiting, err := t.lookBack(tx, a.Last, func(op *ledger.Operation) bool {
-		return op.Kind == ledger.KindPark && op.Parent == sale.ID
-	})
-	if err != nil {
-		return err
+	if dropped == 0 || t.parkedAccount(tx) == 0 {
+		return t.undone(tx)
 	}
-	waits, err := tx.Parked(waiting)
+	t.otherID = hold
+	t.who.account = t.other.Account
+	return t.reverseHold(tx)
+}
+
+// dropWaiting drops all messages about a hold that wait for the office, and
+// returns how many there were.
+func (t *Task) dropWaiting(tx *ledger.Tx, hold ledger.OpID) (int, error) {
+	waiting, err := tx.Waiting(hold)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	if waits != nil {
-		if err := t.dropParked(tx, waiting, sale.ID); err != nil {
-			return err
+	for _, id := range waiting {
+		if err := t.dropParked(tx, id, hold); err != nil {
+			return 0, err
 		}
 	}
-	return t.closeHold(tx, sale.ID)
+	return len(waiting), nil
 }
 
 // dropParked records that a parked message is not to be booked any more.
@@ -453,15 +511,4 @@ func (t *Task) parkedAccount(tx *ledger.Tx) ledger.AccountID {
 		return t.other.Account
 	}
 	return 0
-}
-
-// closeHold ends the hold of a confirm that will not be booked, so that no
-// later one can.
-func (t *Task) closeHold(tx *ledger.Tx, hold ledger.OpID) error {
-	if hold == 0 || t.parkedAccount(tx) == 0 {
-		return t.undone(tx)
-	}
-	t.otherID = hold
-	t.who.account = t.other.Account
-	return t.reverseHold(tx)
 }

@@ -1,6 +1,7 @@
 package processor
 
 import (
+	"fmt"
 	"time"
 
 	"tillgate/ledger"
@@ -42,10 +43,21 @@ func personOf(tx *ledger.Tx, id ledger.AccountID) (*person, error) {
 	return p, nil
 }
 
-// knowPerson adds what rules ask of the member's profile to the facts; a is nil
-// for a member who would be made.
+// knowPerson adds to the facts who is above the member, and what rules ask of the
+// member's profile; a is nil for a member who would be made.
 func (t *Task) knowPerson(tx *ledger.Tx, a *ledger.Account) error {
-	if a == nil || !t.version.Program.NeedsProfile() {
+	t.upline = t.upline[:0]
+	if a == nil {
+		return nil
+	}
+	var err error
+	if t.version.Program.ReferralLevels() > 0 {
+		if t.upline, err = t.s.upline(a, t.upline); err != nil {
+			return fmt.Errorf("who is above account %s can't be read: %w", a.ID, err)
+		}
+	}
+	t.facts.Above = len(t.upline)
+	if !t.version.Program.NeedsProfile() {
 		return nil
 	}
 	p, err := personOf(tx, a.ID)

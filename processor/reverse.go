@@ -174,6 +174,12 @@ func (t *Task) reverseHold(tx *ledger.Tx) error {
 	}
 	code := t.refusal.code
 	t.accept()
+	if h != nil || code == protocol.HoldExpired {
+		// Its confirm may have come and wait for the office.
+		if _, err := t.dropWaiting(tx, t.otherID); err != nil {
+			return err
+		}
+	}
 	switch {
 	case h != nil:
 		err = t.release(tx, ledger.KindReverse, a, h)
@@ -205,7 +211,7 @@ func (t *Task) reverseSale(tx *ledger.Tx, kind ledger.Kind) error {
 	case sale == nil:
 		return t.undone(tx)
 	case sale.Status == ledger.SaleParked:
-		return t.reverseWaiting(tx, sale)
+		return t.reverseWaiting(tx, sale.ID)
 	case sale.Status != ledger.SaleConfirmed:
 		return t.undone(tx)
 	}

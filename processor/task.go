@@ -281,6 +281,9 @@ func (t *Task) fault(err error) {
 	t.x.Response.Reset()
 	t.x.Response.Call = t.x.Request.Call
 	t.refuse(protocol.Internal, "", "the server failed; nothing was booked")
+	if t.far.done {
+		t.refuse(protocol.Internal, "", "the server failed; it is booked, but not noted: book it again to note it")
+	}
 	t.finish()
 }
 
@@ -290,8 +293,8 @@ func (t *Task) finish() {
 	if t.attempt {
 		s.attempts.end(&t.guess, s.o.Clock(), t.wrong)
 	}
-	s.claims.release(t, s.resumeLater)
 	t.leaveFar()
+	s.claims.release(t, s.resumeLater)
 	t.takeTagsBack()
 	t.reset()
 	s.tasks.Put(t)
