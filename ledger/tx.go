@@ -3,7 +3,6 @@ package ledger
 import (
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/batchrepr"
@@ -86,77 +85,6 @@ func (tx *Tx) account(id AccountID) (*hot, error) {
 		return nil, err
 	}
 	return h, nil
-}
-
-// catchUp records what an account owes by now; without a waker its dated events
-// are left for later.
-func (tx *Tx) catchUp(h *hot, waker *Waker) error {
-	for due(&h.Account, tx.now, &tx.s.owed, waker != nil) {
-		event := tx.s.owed.Kind == KindEvent
-		if event {
-			if err := tx.dated(h, *waker); err != nil {
-				return &undecidedError{err}
-			}
-		}
-		if _, err := tx.append(&tx.s.owed); err != nil {
-			var refused *RefusedError
-			if event && errors.As(err, &refused) {
-				return &undecidedError{err}
-			}
-			return err
-		}
-		tx.s.l.stats.dues.Add(1)
-	}
-	return nil
-}
-
-// undecidedError is why a dated event can't be recorded.
-type undecidedError struct{ cause error }
-
-func (e *undecidedError) Error() string { return e.cause.Error() }
-func (e *undecidedError) Unwrap() error { return e.cause }
-
-// recipient is the account to which something comes; nil if it doesn't exist. A
-// dated event of its that can't be recorded is left for later, for whoever asks for
-// the account itself: what comes to others must not wait for it.
-func (tx *Tx) recipient(id AccountID) (*hot, error) {
-	h, err := tx.account(id)
-	var undecided *undecidedError
-	if !errors.As(err, &undecided) {
-		return h, err
-	}
-	if h, err = tx.load(id); err != nil {
-		return nil, err
-	}
-	return h, tx.catchUp(h, nil)
-}
-
-// A Waker says what becomes of an account whose Wake has come: it fills the
-// effects of the due record, and the next Wake. It must be pure given the
-// account, the programme in force at op.Due and the member's profile, and must
-// not append.
-type Waker func(tx *Tx, a *Account, op *Operation) error
-
-// OnWake sets who decides about dated events. Until it is called they wait.
-func (l *Ledger) OnWake(w Waker) {
-	l.waker.Store(&w)
-	l.wakeCourier()
-}
-
-// awake reports whether what falls due may be recorded: whoever decides about
-// dated events is there, or nobody will be.
-func (l *Ledger) awake() bool { return !l.o.AwaitWaker || l.waker.Load() != nil }
-
-// dated asks the programme what an event with a date gives.
-func (tx *Tx) dated(h *hot, wake Waker) error {
-	op := &tx.s.owed
-	if err := wake(tx, &h.Account, op); err != nil {
-		return fmt.Errorf("account %s: an event that is due: %w", h.ID, err)
-	}
-	if op.Wake == 0 || op.Wake != WakeNever && op.Wake <= op.Due {
-		return refuse(op, "an event that was due at %d is due again at %d", op.Due, op.Wake)
-	}
-	return nil
 }
 
 // Note is what a decider has noted beside an account that is in memory, nil
@@ -292,50 +220,6 @@ func (tx *Tx) Parked(id OpID) (*Parked, error) {
 	}
 	p := new(Parked)
 	return p, decodeParked(rec, p)
-}
-
-// Waiting are the parked messages about a hold that still wait, in the order in
-// which they came: a till may have told of its confirm more than once. It looks
-// at all that waits in the hold's partition, which is mostly nothing.
-func (tx *Tx) Waiting(hold OpID) ([]OpID, error) {
-	s := tx.s
-	if tx.p.calm || hold.Partition() != tx.p.id {
-		return nil, nil
-	}
-	if !s.settle() {
-		return nil, ErrClosed
-	}
-	var ids []OpID
-	from, to := parkedKey(nil, NewOpID(tx.p.id, 0)), parkedKey(nil, NewOpID(tx.p.id+1, 0))
-	bounds := &pebble.IterOptions{LowerBound: from, UpperBound: to}
-	err := scanWithin(s.l.db, bounds, from, func(key, _ []byte) (bool, error) {
-		ids = append(ids, OpID(trailing(key)))
-		return true, nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	for k := range s.drain.overlay { // what is decided together with this
-		if k.b[0] != spaceParked {
-			continue
-		}
-		if id := OpID(trailing(k.b[:k.n])); id.Partition() == tx.p.id {
-			ids = append(ids, id)
-		}
-	}
-	tx.p.calm = len(ids) == 0
-	slices.Sort(ids)
-	about := ids[:0]
-	for _, id := range slices.Compact(ids) {
-		p, err := tx.Parked(id)
-		if err != nil {
-			return nil, err
-		}
-		if p != nil && p.Parent == hold {
-			about = append(about, id)
-		}
-	}
-	return about, nil
 }
 
 // Link is what an identifier leads to; nil if nothing. The caller may keep it.
