@@ -168,7 +168,7 @@ func (tx *Tx) deriveParked(op *Operation) error {
 	switch op.Kind {
 	case KindPark:
 		p := parkedOf(op)
-		tx.p.calm = false
+		tx.p.waits.park(op.Parent, op.ID)
 		tx.stageStart(parkedKey(tx.s.kbuf[:0], op.ID))
 		tx.stage = appendParked(tx.stage, &p)
 		tx.stageEnd()

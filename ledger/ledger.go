@@ -73,7 +73,7 @@ type partition struct {
 	seal    seal
 	due     dueEntry // no entry of the due index that can be swept is before it
 	again   int64    // when to look for those that could not be; 0 for never
-	calm    bool     // it is known that nothing in it waits for the office
+	waits   waits    // which parked messages are about which hold
 	pruned  int32    // UTC day up to which old shared counters are deleted
 	synced  atomic.Uint64
 	base    atomic.Pointer[base] // where its journal begins

@@ -36,7 +36,7 @@ func TestWaiting(t *testing.T) {
 		require.Empty(t, waits)
 		return err
 	}))
-	require.True(t, l.parts[p].calm)
+	require.NotNil(t, l.parts[p].waits)
 	var first, second OpID
 	must(t, l, p, func(tx *Tx) error {
 		first = park(tx, hold)
@@ -45,7 +45,6 @@ func TestWaiting(t *testing.T) {
 		require.Equal(t, []OpID{first}, waits, "of the same drain")
 		return err
 	})
-	require.False(t, l.parts[p].calm)
 	must(t, l, p, func(tx *Tx) error {
 		second = park(tx, hold)
 		waits, err := tx.Waiting(hold)
@@ -58,5 +57,30 @@ func TestWaiting(t *testing.T) {
 		waits, e = tx.Waiting(none)
 		require.Empty(t, waits)
 		return errors.Join(err, e)
+	})
+	task := func(parks int, fails error) {
+		require.ErrorIs(t, l.await(p, func(tx *Tx) error {
+			for range parks {
+				park(tx, hold)
+			}
+			return fails
+		}), fails)
+	}
+	fault := errors.New("the task fails")
+	task(2, fault)
+	task(1, nil)
+	var third OpID
+	must(t, l, p, func(tx *Tx) error {
+		waits, err := tx.Waiting(hold)
+		require.Len(t, waits, 2, "what was never recorded doesn't wait, and its number is another's")
+		third = waits[1]
+		return err
+	})
+	l.parts[p].waits = nil // as after a start; the event loop is idle
+	must(t, l, p, func(tx *Tx) error {
+		fourth := park(tx, hold)
+		waits, err := tx.Waiting(hold)
+		require.Equal(t, []OpID{second, third, fourth}, waits)
+		return err
 	})
 }
