@@ -111,6 +111,36 @@ func TestReversingWhatWaitsAfterOneWasRejected(t *testing.T) {
 	requireSound(t, s)
 }
 
+// A confirm that printed more than was held waits while its hold is still there: the
+// reversal ends both, whichever it names, and all that was held is free again.
+func TestReversingAHoldWhoseConfirmWaits(t *testing.T) {
+	for _, copies := range []int{1, 3} {
+		for _, byKey := range []bool{false, true} {
+			s := openShop(t, lateParks)
+			s.enrol(7, "4000001", "", ledger.LotPart{Active: 1, Points: 1000}, ledger.LotPart{Active: 1, Expires: 1 << 62, Points: 700})
+			before := s.balance(7)
+			authorize := s.sale(protocol.CallAuthorize, byCard("4000001"), 10_000, 1500)
+			authorize.Receipt = protocol.Receipt{Number: "000123", Shift: "45"}
+			held := s.approved(authorize)
+			for range copies {
+				c := s.till(protocol.CallConfirm)
+				c.Target, c.ISO.Advice = held.ID, true
+				c.Printed.Redeemed, c.Printed.HasRedeemed = 1600, true
+				require.Equal(t, "parked", s.approved(c).Status)
+			}
+			require.EqualValues(t, 1500, s.balance(7).Held)
+			undo := s.till(protocol.CallReverse)
+			if undo.Receipt = authorize.Receipt; byKey {
+				undo.Receipt, undo.TargetKey = protocol.Receipt{}, authorize.Key
+			}
+			require.Equal(t, "reversed", s.approved(undo).Status)
+			require.Equal(t, before, s.balance(7))
+			require.Empty(t, s.ask(protocol.Request{Call: protocol.CallListParked}).Parked)
+			requireSound(t, s)
+		}
+	}
+}
+
 // A receipt number that only a waiting message has is not found: the reversal is
 // marked, and the office can't book the message after it.
 func TestAReversedReceiptIsNotBooked(t *testing.T) {

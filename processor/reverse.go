@@ -176,8 +176,15 @@ func (t *Task) reverseHold(tx *ledger.Tx) error {
 	t.accept()
 	if h != nil || code == protocol.HoldExpired {
 		// Its confirm may have come and wait for the office.
-		if _, err := t.dropWaiting(tx, t.otherID); err != nil {
+		dropped, err := t.dropWaiting(tx, t.otherID)
+		if err != nil {
 			return err
+		}
+		if dropped > 0 { // the account is another now
+			if a, h, err = t.pending(tx); err != nil {
+				return err
+			}
+			t.accept()
 		}
 	}
 	switch {
