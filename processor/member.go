@@ -9,7 +9,7 @@ import (
 	"tillgate/protocol"
 )
 
-// Registration, look-up, change and erasure of members.
+// Registration and look-up of members.
 //
 // An identifier is claimed in process while its first use is decided, and the
 // account, its links and its profile go into one batch: there is no moment at
@@ -23,10 +23,6 @@ var _ = serve(protocol.CallCreateMember, plan{
 var _ = serve(protocol.CallGetMember, plan{route: routeTarget, decide: decideShow})
 
 var _ = serve(protocol.CallLookupMember, plan{route: routeKnown, decide: decideShow})
-
-var _ = serve(protocol.CallPatchMember, plan{
-	kind: ledger.KindProfile, claim: claimPatch, route: routeTarget, decide: decidePatch,
-})
 
 // routeTarget finds the account whose id stands in the path.
 func routeTarget(t *Task) {
@@ -73,12 +69,6 @@ func claimProfile(t *Task) {
 
 // claimTarget owns the profile of the member in the path.
 func claimTarget(t *Task) { t.claim.add(t.s.profileClaim(t.request().Target)) }
-
-// claimPatch owns the profile and what will lead to it.
-func claimPatch(t *Task) {
-	claimTarget(t)
-	claimProfile(t)
-}
 
 // routeEnrol finds the account that already has one of the identifiers, which
 // may be a provisional one that now registers, or draws a new id.
@@ -289,7 +279,17 @@ func decideEnrol(t *Task, tx *ledger.Tx) error {
 		if err != nil {
 			return err
 		}
-		if taken := link != nil && (a == nil || link.Account != a.ID || a.Registered); taken {
+		if link == nil {
+			continue
+		}
+		own := a != nil && !a.Registered
+		if own {
+			own, err = t.s.leadsTo(link, a)
+		}
+		if err != nil {
+			return err
+		}
+		if !own {
 			return t.decline(tx, protocol.AlreadyExists, identifierField(id.kind), "a registered member has it already")
 		}
 	}
@@ -322,6 +322,16 @@ func decideEnrol(t *Task, tx *ledger.Tx) error {
 		p.Source = source
 		p.Referral = t.s.referralCode(t.request().Caller.Merchant, t.who.account)
 	})
+}
+
+// leadsTo reports whether an identifier's link leads to a, perhaps by way of a
+// member who was merged into a.
+func (s *Switch) leadsTo(link *ledger.Link, a *ledger.Account) (bool, error) {
+	if link.Account == a.ID {
+		return true, nil
+	}
+	lives, found, err := s.living(a.Merchant, link.Account)
+	return found && lives == a.ID, err
 }
 
 func identifierField(k protocol.IdentifierKind) string {
@@ -409,69 +419,34 @@ func (t *Task) show(tx *ledger.Tx, a *ledger.Account) error {
 	if t.request().Caller.Role == protocol.RoleTill {
 		m.Profile = nil // a till needs the name for its slip, and no more
 	}
-	m.Cards = m.Cards[:0]
-	for _, c := range p.Cards {
-		key, _ := t.s.identifierKey(a.Merchant, protocol.ByCard, c.Number)
-		link, err := tx.Link(key)
-		if err != nil {
-			return err
-		}
-		if link != nil {
-			m.Cards = append(m.Cards, cardView(link))
-		}
-	}
-	return nil
+	return t.showCards(tx, a, p)
 }
 
-// decidePatch changes a member's profile.
-func decidePatch(t *Task, tx *ledger.Tx) error {
-	a, err := t.member(tx)
-	if err != nil || t.redirect != 0 || t.refused() {
-		return err
-	}
-	if !a.Registered {
-		return t.decline(tx, protocol.MemberNotFound, "", "the member has not registered yet")
-	}
-	list, n := t.profileLinks()
-	for _, id := range list[:n] {
-		link, err := tx.Link(id.key)
-		if err != nil {
-			return err
-		}
-		if link != nil && link.Account != a.ID {
-			return t.decline(tx, protocol.AlreadyExists, identifierField(id.kind), "another member has it already")
-		}
-	}
-	var left profile
-	err = func() error {
-		p, err := txProfile(tx, a.ID)
-		if err == nil {
-			left = *p
-			left.take(t.request().Profile)
-		}
-		return err
-	}()
+// showCards lists the member's cards, and those of members who were merged into
+// it: they lead to it as well.
+func (t *Task) showCards(tx *ledger.Tx, a *ledger.Account, p *profile) error {
+	m := &t.response().Member
+	m.Cards = m.Cards[:0]
+	all, err := t.s.oneWith(a.Merchant, a.ID, maxHops)
 	if err != nil {
 		return err
 	}
-	if left.Phone == "" && left.Email == "" {
-		return t.decline(tx, protocol.InvalidRequest, "phone", "a member keeps a phone number or an e-mail address")
+	for i, one := range all {
+		if i > 0 {
+			if p, err = txProfile(tx, one); err != nil {
+				return err
+			}
+		}
+		for _, c := range p.Cards {
+			key, _ := t.s.identifierKey(a.Merchant, protocol.ByCard, c.Number)
+			link, err := tx.Link(key)
+			if err != nil {
+				return err
+			}
+			if link != nil {
+				m.Cards = append(m.Cards, cardView(link))
+			}
+		}
 	}
-	t.when = t.moment(tx.Now())
-	t.stamp(&t.op, ledger.KindProfile)
-	t.op.Status = "changed"
-	t.reschedule(&t.op, a, &left)
-	t.remember(&t.op)
-	if _, err := tx.Append(&t.op); err != nil {
-		return err
-	}
-	if err := t.putProfile(tx, func(p *profile) { *p = left }); err != nil {
-		return err
-	}
-	r := t.response()
-	r.HasMember = true
-	r.Member.ID, r.Member.Registered = a.ID.String(), true
-	r.Member.Tier = t.s.tier(a, tx.Now())
-	left.view(&r.Member)
 	return nil
 }

@@ -85,6 +85,13 @@ func (e *eraseTask) Decide(tx *ledger.Tx) error {
 	}
 	for _, id := range p.identifiers() {
 		key, _ := e.s.identifierKey(e.merchant, id.Kind, id.Value)
+		link, err := tx.Link(key)
+		if err != nil {
+			return err
+		}
+		if link == nil || link.Account != e.id {
+			continue // whom it was merged into has taken it over, and perhaps given it up since
+		}
 		if err := tx.DeleteLink(key); err != nil {
 			return err
 		}

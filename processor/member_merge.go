@@ -19,9 +19,12 @@ var _ = serve(protocol.CallMerge, plan{
 // meanwhile: with a merge, that could close a circle that neither sees.
 func claimMerge(t *Task) {
 	merchant := t.request().Caller.Merchant
-	t.claim.add(t.s.ledger.Hash("merge", merchant))
+	t.claim.add(t.s.mergeKey(merchant))
 	t.claim.add(t.s.uplineKey(merchant))
 }
+
+// mergeKey is owned while a merge of a merchant's members is decided.
+func (s *Switch) mergeKey(merchant string) ledger.Key { return s.ledger.Hash("merge", merchant) }
 
 // routeMerge finds the account that is given up and the one that takes over.
 func routeMerge(t *Task) {
@@ -43,7 +46,7 @@ func routeMerge(t *Task) {
 	t.who.second = into
 	routeTarget(t)
 	if !t.refused() && into != t.who.account {
-		t.refuseRing(into)
+		t.refuseRing(into, "into")
 	}
 }
 
@@ -51,7 +54,7 @@ func routeMerge(t *Task) {
 // over has been invited below the other, in a way that its account doesn't
 // name (another merge is between them), so that nobody can be left out of what
 // it rewards. The other way round there is none.
-func (t *Task) refuseRing(into ledger.AccountID) {
+func (t *Task) refuseRing(into ledger.AccountID, field string) {
 	merchant := t.request().Caller.Merchant
 	a, err := t.s.ledger.Account(into)
 	if a != nil {
@@ -71,7 +74,7 @@ func (t *Task) refuseRing(into ledger.AccountID) {
 	case err != nil:
 		t.internal("who is above a member can't be read", err)
 	case ring:
-		t.refuse(protocol.ReferrerNotAllowed, "into", "was invited below the member, by way of another merge; merge the other way round")
+		t.refuse(protocol.ReferrerNotAllowed, field, "was invited below the member, by way of another merge; merge the other way round")
 	}
 }
 
@@ -96,9 +99,19 @@ func decideMerge(t *Task, tx *ledger.Tx) error {
 		t.refuse(protocol.Unavailable, "", "the member has a pending authorization; confirm or void it, or wait until it ends")
 		return nil
 	}
+	t.handOver(tx, a, into)
+	t.op.Detail = t.request().Reason
+	if err := t.record(tx); err != nil {
+		return err
+	}
+	return t.alias(tx, t.op.Account, into)
+}
+
+// handOver begins the record that posts everything a has to another member.
+func (t *Task) handOver(tx *ledger.Tx, a *ledger.Account, into ledger.AccountID) {
 	t.when = t.moment(tx.Now())
 	t.stamp(&t.op, ledger.KindMerge)
-	t.op.Status, t.op.Into, t.op.Detail = "merged", into, t.request().Reason
+	t.op.Status, t.op.Into = "merged", into
 	out := ledger.Transfer{
 		To: into, Spent: spentOf(a), Counts: t.s.countsOf(a),
 		Bought:   ledger.Bought{Purchases: a.Purchases, First: a.FirstPurchase, Last: a.LastPurchase},
@@ -116,10 +129,11 @@ func decideMerge(t *Task, tx *ledger.Tx) error {
 		t.op.Owed = -a.Deficit
 	}
 	t.op.Transfers = append(t.op.Transfers, out)
-	from := a.ID
-	if err := t.record(tx); err != nil {
-		return err
-	}
+}
+
+// alias notes that what leads to a member goes on to the other, in the batch
+// of the record before it.
+func (t *Task) alias(tx *ledger.Tx, from, into ledger.AccountID) error {
 	if err := t.s.noteMerged(tx, t.request().Caller.Merchant, from, into); err != nil {
 		return err
 	}
