@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"time"
 
 	"tillgate/ledger"
 	"tillgate/protocol"
@@ -73,6 +74,9 @@ func claimTarget(t *Task) { t.claim.add(t.s.profileClaim(t.request().Target)) }
 // routeEnrol finds the account that already has one of the identifiers, which
 // may be a provisional one that now registers, or draws a new id.
 func routeEnrol(t *Task) {
+	if t.unborn() {
+		return
+	}
 	list, n := t.profileLinks()
 	for _, id := range list[:n] {
 		link, found, err := t.s.link(id.key)
@@ -96,6 +100,16 @@ func routeEnrol(t *Task) {
 		t.settle(id)
 	}
 	routeReferrer(t)
+}
+
+// unborn refuses a birthday that lies in the future wherever the shop is.
+func (t *Task) unborn() bool {
+	born := t.request().Profile.Birthday
+	if born == nil || *born <= time.Unix(0, t.came).UTC().Add(14*time.Hour).Format(time.DateOnly) {
+		return false
+	}
+	t.refuse(protocol.InvalidRequest, "birthday", "lies in the future")
+	return true
 }
 
 // internal refuses a request for a fault of ours; the cause goes to the log.

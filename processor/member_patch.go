@@ -33,7 +33,7 @@ func claimPatch(t *Task) {
 // first.
 func routePatch(t *Task) {
 	routeTarget(t)
-	if t.refused() {
+	if t.refused() || t.unborn() {
 		return
 	}
 	from, into, err := t.provisional()

@@ -3,6 +3,7 @@ package processor
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -182,4 +183,24 @@ func TestCardsOfThoseWhoWereMerged(t *testing.T) {
 	}
 	require.Equal(t, []string{"****02", "****01", "****00"}, cards)
 	require.Len(t, s.approved(s.patch(z.Member.ID, "+77010000004")).Member.Cards, 3)
+}
+
+// TestNobodyIsBornInTheFuture: today is a birthday, wherever the shop is.
+func TestNobodyIsBornInTheFuture(t *testing.T) {
+	s := openShop(t, small)
+	now := time.Unix(0, s.clock.Load()).UTC()
+	today, later := now.Format(time.DateOnly), now.AddDate(0, 0, 2).Format(time.DateOnly)
+	m := s.member("+77010000001", "")
+	m.Profile.Birthday = &later
+	res := s.ask(m)
+	require.Equal(t, protocol.InvalidRequest, res.Code)
+	require.Equal(t, "birthday", res.Field)
+	m = s.member("+77010000001", "")
+	m.Profile.Birthday = &today
+	id := s.approved(m).Member.ID
+
+	change := s.office(protocol.CallPatchMember, id)
+	change.Profile = &protocol.Profile{Birthday: &later}
+	require.Equal(t, protocol.InvalidRequest, s.ask(change).Code)
+	require.Equal(t, today, *s.approved(s.office(protocol.CallGetMember, id)).Member.Profile.Birthday)
 }
