@@ -36,7 +36,7 @@ func (tx *Tx) append(op *Operation) (OpID, error) {
 	if err != nil {
 		return 0, err
 	}
-	tx.staged, tx.stage = tx.staged[:0], tx.stage[:0]
+	tx.staged, tx.stage, tx.net = tx.staged[:0], tx.stage[:0], tx.net[:0]
 	err = tx.derive(op)
 	if err == nil {
 		err = tx.deriveShared(op, h)

@@ -72,9 +72,11 @@ func postIn(a *Account, t *Transfer, op *Operation) {
 	op.Sums = append(op.Sums, t.Spent...)
 	op.Counts = append(op.Counts, t.Counts...)
 	op.Bought = t.Bought
-	if t.Bought.Purchases > 0 || t.Standing.Whole {
+	if (t.Bought.Purchases > 0 || t.Standing.Whole) && (a.Wake == 0 || a.Wake > op.Time) {
 		// An absence may begin with what came along, or with what is the last
-		// purchase again: the programme looks at once and sets the date.
+		// purchase again: the programme looks at once and sets the date. Not where
+		// an event is overdue that could not be decided: it must not be lost, and
+		// the programme looks then.
 		op.Wake = op.Time
 	}
 	if t.Standing.Whole {

@@ -101,9 +101,9 @@ func receiptOf(op *Operation) OpID {
 	return 0
 }
 
-// maxReceipts bounds the operations kept under one receipt number of a
+// MaxReceipts bounds the operations kept under one receipt number of a
 // terminal: a till that counts from one every day fills three years.
-const maxReceipts = 1024
+const MaxReceipts = 1024
 
 func (tx *Tx) deriveReceipt(op *Operation) error {
 	entry := ReceiptEntry{Shift: op.Shift, Op: receiptOf(op), Time: op.Time}
@@ -118,16 +118,18 @@ func (tx *Tx) deriveReceipt(op *Operation) error {
 		return err
 	}
 	for i := range known {
-		if old := &known[i]; old.Op == entry.Op && old.Mark == entry.Mark {
-			if old.Shift == entry.Shift {
-				return nil
-			}
-			known = slices.Delete(known, i, i+1)
-			break
+		old := &known[i]
+		if old.Op != entry.Op || old.Mark != entry.Mark || entry.Mark && old.Shift != entry.Shift {
+			continue // a mark of another shift is another receipt's
 		}
+		if !entry.Mark && old.Shift == entry.Shift {
+			return nil
+		}
+		known = slices.Delete(known, i, i+1) // a mark's number is used again: the newer one counts
+		break
 	}
-	if len(known) >= maxReceipts {
-		known = slices.Delete(known, 0, len(known)-maxReceipts+1)
+	if len(known) >= MaxReceipts {
+		known = slices.Delete(known, 0, len(known)-MaxReceipts+1)
 	}
 	known = append(known, entry)
 	s.seen = known
@@ -168,7 +170,7 @@ func (tx *Tx) deriveParked(op *Operation) error {
 	switch op.Kind {
 	case KindPark:
 		p := parkedOf(op)
-		tx.p.waits.park(op.Parent, op.ID)
+		tx.p.noteParked(op.Parent, op.ID)
 		tx.stageStart(parkedKey(tx.s.kbuf[:0], op.ID))
 		tx.stage = appendParked(tx.stage, &p)
 		tx.stageEnd()

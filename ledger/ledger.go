@@ -67,17 +67,18 @@ type Ledger struct {
 // partition is a part of the accounts and their journal. All but synced and
 // base is its shard's alone.
 type partition struct {
-	id      int
-	seq     uint64 // the newest record
-	time    int64  // ledger time of the newest task
-	seal    seal
-	due     dueEntry // no entry of the due index that can be swept is before it
-	again   int64    // when to look for those that could not be; 0 for never
-	waits   waits    // which parked messages are about which hold
-	pruned  int32    // UTC day up to which old shared counters are deleted
-	synced  atomic.Uint64
-	base    atomic.Pointer[base] // where its journal begins
-	letters atomic.Bool          // transfers may be waiting to be delivered
+	id        int
+	seq       uint64 // the newest record
+	time      int64  // ledger time of the newest task
+	seal      seal
+	due       dueEntry // no entry of the due index that can be swept is before it
+	again     int64    // when to look for those that could not be; 0 for never
+	waits     waits    // which parked messages are about which hold
+	waitsMost int      // how many holds in waits are too many: then they are read again
+	pruned    int32    // UTC day up to which old shared counters are deleted
+	synced    atomic.Uint64
+	base      atomic.Pointer[base] // where its journal begins
+	letters   atomic.Bool          // transfers may be waiting to be delivered
 }
 
 // Partitions is the number of partitions, fixed when the store was created.

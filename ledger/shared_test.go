@@ -295,3 +295,31 @@ func TestSumsInMemoryAreBounded(t *testing.T) {
 	requireSound(t, l)
 	require.NoError(t, l.Close())
 }
+
+// TestARefusedRecordLeavesTheSumsAlone: the task's next record, which counts
+// nothing, books none of the refused one's.
+func TestARefusedRecordLeavesTheSumsAlone(t *testing.T) {
+	l := open(t, quiet(vfs.NewMem(), newHandClock()))
+	id := AccountID(99)
+	p := id.Partition(len(l.parts))
+	const key = 4711
+	must(t, l, p, func(tx *Tx) error {
+		_, err := tx.Append(&Operation{Kind: KindEnrol, Account: id})
+		return err
+	})
+	must(t, l, p, func(tx *Tx) error {
+		_, err := tx.Append(&Operation{
+			Kind: KindProfile, Account: id, Data: make([]byte, MaxRecord+1),
+			Counts: []CountChange{{Count: Count{Key: key, Value: 5}, Shared: true}},
+		})
+		var refused *RefusedError
+		require.ErrorAs(t, err, &refused)
+		_, err = tx.Append(&Operation{Kind: KindProfile, Account: id})
+		return err
+	})
+	must(t, l, p, func(tx *Tx) error {
+		sum, err := tx.Shared(key, 0)
+		require.Zero(t, sum)
+		return err
+	})
+}

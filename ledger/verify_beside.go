@@ -22,7 +22,7 @@ func (r *replay) beside() {
 			return false, nil
 		}
 		entries, err := decodeReceipts(rec, nil)
-		return len(entries) >= maxReceipts || slices.ContainsFunc(entries, func(e ReceiptEntry) bool { return e.Op == q.of }), err
+		return len(entries) >= MaxReceipts || slices.ContainsFunc(entries, func(e ReceiptEntry) bool { return e.Op == q.of }), err
 	})
 }
 

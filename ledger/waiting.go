@@ -12,27 +12,31 @@ import (
 // longer, or that were never recorded because their task failed.
 type waits map[OpID][]OpID
 
-// maxWaits bounds the holds that are known beside those of which something waits:
-// with more they are read again when somebody asks.
+// maxWaits bounds the holds that are known beside those of which something waited
+// when they were read: with more they are read again when somebody asks.
 const maxWaits = 1 << 16
 
-// park notes a message that is being parked.
-func (w *waits) park(hold, message OpID) {
+// noteParked notes a message that is being parked.
+func (p *partition) noteParked(hold, message OpID) {
+	w := &p.waits
 	if *w == nil {
 		return
 	}
-	if len(*w) >= maxWaits {
+	if len(*w) >= p.waitsMost {
 		*w = nil
 		return
 	}
 	w.add(hold, message)
 }
 
-// add notes a message about a hold, once: the number of one that was never recorded
-// is given again.
+// add notes a message about a hold, once and in order: the number of one that was
+// never recorded is given again.
 func (w *waits) add(hold, message OpID) {
-	if hold != 0 && !slices.Contains((*w)[hold], message) {
-		(*w)[hold] = append((*w)[hold], message)
+	if hold == 0 {
+		return
+	}
+	if at, known := slices.BinarySearch((*w)[hold], message); !known {
+		(*w)[hold] = slices.Insert((*w)[hold], at, message)
 	}
 }
 
@@ -97,6 +101,6 @@ func (tx *Tx) readWaits() error {
 			found.add(p.Parent, id)
 		}
 	}
-	tx.p.waits = found
+	tx.p.waits, tx.p.waitsMost = found, len(found)+maxWaits
 	return nil
 }

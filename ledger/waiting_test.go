@@ -84,3 +84,33 @@ func TestWaiting(t *testing.T) {
 		return err
 	})
 }
+
+// TestManyHoldsOfWhichSomethingWaits are read once, not again with each that comes.
+func TestManyHoldsOfWhichSomethingWaits(t *testing.T) {
+	l := open(t, quiet(vfs.NewMem(), newHandClock()))
+	id := AccountID(99)
+	p := id.Partition(len(l.parts))
+	must(t, l, p, func(tx *Tx) error {
+		_, err := tx.Append(&Operation{Kind: KindEnrol, Account: id})
+		return err
+	})
+	park := func(tx *Tx, hold uint64) error {
+		_, err := tx.Append(&Operation{Kind: KindPark, Account: id, Parent: NewOpID(p, 1<<30+hold), Status: "parked", At: tx.Now()})
+		return err
+	}
+	for from := uint64(0); from <= maxWaits; from += 1024 {
+		must(t, l, p, func(tx *Tx) (err error) {
+			for hold := from; hold < from+1024 && err == nil; hold++ {
+				err = park(tx, hold)
+			}
+			return err
+		})
+	}
+	must(t, l, p, func(tx *Tx) error {
+		waits, err := tx.Waiting(NewOpID(p, 1<<30))
+		require.Len(t, waits, 1)
+		return err
+	})
+	must(t, l, p, func(tx *Tx) error { return park(tx, 1<<20) })
+	require.Len(t, l.parts[p].waits, maxWaits+1024+1, "still known")
+}

@@ -325,6 +325,13 @@ func (t *Task) void(tx *ledger.Tx) error {
 	if h == nil {
 		return t.declineRefused(tx)
 	}
+	waiting, err := tx.Waiting(t.otherID)
+	if err != nil {
+		return err
+	}
+	if len(waiting) > 0 {
+		return t.decline(tx, protocol.AlreadyConfirmed, "", "the authorization was confirmed and waits for the office")
+	}
 	if err := t.release(tx, ledger.KindVoid, a, h); err != nil {
 		return err
 	}

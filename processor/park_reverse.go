@@ -1,6 +1,8 @@
 package processor
 
 import (
+	"slices"
+
 	"tillgate/ledger"
 	"tillgate/protocol"
 )
@@ -33,6 +35,8 @@ func (t *Task) reverseParked(tx *ledger.Tx) error {
 			return err
 		}
 		return t.undone(tx)
+	case slices.Contains(t.other.Flags, flagSecondPerson):
+		return t.decline(tx, protocol.NotFound, "", "an adjustment that has been decided can't be reversed")
 	case hold != 0:
 		t.otherID = hold
 		return t.reverseHoldOf(tx)
@@ -66,19 +70,32 @@ func (t *Task) reverseParked(tx *ledger.Tx) error {
 }
 
 // reverseHoldOf undoes the transaction of a parked confirm that the office has
-// decided about: its sale, if it was booked.
+// decided about: its sale, if that was booked from this very message. Another may
+// have told of the same confirm.
 func (t *Task) reverseHoldOf(tx *ledger.Tx) error {
-	t.who.account, t.target.byID = t.other.Account, true
+	t.who.account = t.other.Account
 	if t.parkedAccount(tx) == 0 {
 		return t.undone(tx)
+	}
+	sale, err := tx.Sale(t.otherID)
+	if err != nil {
+		return err
+	}
+	if sale != nil && sale.Status == ledger.SaleConfirmed {
+		found, err := tx.Operation(sale.Record, &t.side)
+		if err != nil {
+			return err
+		}
+		t.target.byID = t.target.byID || found && t.side.Target == t.target.op
 	}
 	return t.reverseHold(tx)
 }
 
 // bookedBy looks for the accrual that the office has booked of the parked message
 // in t.other; 0 if it has rejected it. It is known by the message's receipt
-// number; one without is looked for among the account's records since, up to
-// maxWalk of them: far says that there are more.
+// number; one without, or whose number has been used too often since, is looked for
+// among the account's records since, up to maxWalk of them. far says that it lies
+// too far back to be known.
 func (t *Task) bookedBy(tx *ledger.Tx, last ledger.OpID) (sale ledger.OpID, far bool, err error) {
 	parked, o := t.otherID, &t.other
 	is := func() bool { return t.side.Kind == ledger.KindAccrue && t.side.Target == parked }
@@ -92,11 +109,15 @@ func (t *Task) bookedBy(tx *ledger.Tx, last ledger.OpID) (sale ledger.OpID, far 
 			if e.Mark || e.Time < o.Time-clocksApart || e.Op.Partition() != tx.Partition() {
 				continue
 			}
-			if err := read(tx, e.Op, &t.side); err != nil || is() {
+			found, err := tx.Operation(e.Op, &t.side)
+			if err != nil || found && is() {
 				return e.Op, false, err
 			}
+			far = far || !found
 		}
-		return 0, false, nil
+		if far || len(known) < ledger.MaxReceipts {
+			return 0, far, nil
+		}
 	}
 	for range maxWalk {
 		if last == 0 || last.Partition() != tx.Partition() || last == parked {

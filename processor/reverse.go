@@ -121,7 +121,9 @@ func (t *Task) reverse(tx *ledger.Tx) error {
 	case ledger.KindReturn:
 		return t.reverseReturn(tx)
 	case ledger.KindPark:
-		return t.reverseParked(tx)
+		if op.Source == 0 { // a transfer that waits was no request: it is the office's alone
+			return t.reverseParked(tx)
+		}
 	case ledger.KindVoid, ledger.KindReverse, ledger.KindMark:
 		return t.decline(tx, protocol.AlreadyVoided, "", "what has released or undone something can't be undone: ask anew")
 	}
